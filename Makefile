@@ -1,0 +1,60 @@
+# ConvNet Explorer. `make` alone lists the commands.
+
+PYTHON ?= $(firstword $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done))
+VENV ?= .venv
+PORT ?= 8501
+REQUIREMENTS ?= requirements.txt
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.run-$(notdir $(REQUIREMENTS))
+DEV_STAMP := $(VENV)/.dev
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check browser-test bench format clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(RUN_STAMP) ## install what is missing and open the app on http://localhost:8501
+	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
+
+test: $(DEV_STAMP) ## unit tests, doctests, page tests; browser tests too where a Chromium is found
+	$(BIN)/python -m pytest
+
+check: $(DEV_STAMP) ## lint, floors, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+browser-test: $(DEV_STAMP) ## the tests that drive a real Chromium; a skip is a failure
+	EXPLORER_REQUIRE_BROWSER=1 $(BIN)/python -m pytest tests/browser
+
+bench: $(DEV_STAMP) ## ratios, each measured in one run
+	$(BIN)/python benchmarks/bench_kernels.py
+
+format: $(DEV_STAMP) ## put the code in its standard form
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+clean: ## remove the environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# opencv-python needs the system's libGL. Where that is missing, the same cv2 without windows takes its place.
+$(RUN_STAMP): $(REQUIREMENTS) requirements.txt | $(BIN)/python
+	$(PIP) -r $(REQUIREMENTS)
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
+		version=$$(sed -n 's/^opencv-python==//p' requirements.txt); \
+		echo "No libGL here: opencv-python-headless takes the place of opencv-python."; \
+		$(BIN)/python -m pip uninstall --quiet --yes opencv-python && $(PIP) opencv-python-headless==$$version; }
+	@touch $@
+
+$(DEV_STAMP): requirements-dev.txt $(RUN_STAMP)
+	@grep -v '^-r' requirements-dev.txt > $(VENV)/dev.txt
+	$(PIP) -r $(VENV)/dev.txt
+	@touch $@

@@ -1,0 +1,33 @@
+"""The errors that are meant for the person at the page.
+
+Every message is a sentence: what was wrong, what is allowed, what to do. A page catches :class:`ExplorerError`
+and shows the sentence; any other exception is a bug.
+"""
+
+
+class ExplorerError(Exception):
+    """Something the person asked for cannot be done; the message says what, and what can."""
+
+
+class ImageInputError(ExplorerError):
+    """A picture that cannot be read, or is larger than the limits allow."""
+
+
+class DatasetError(ExplorerError):
+    """A dataset that cannot be read."""
+
+
+class ModelError(ExplorerError):
+    """A network that cannot be built, loaded or run."""
+
+
+class LayerError(ExplorerError):
+    """A layer that a network does not have, or that the request does not suit."""
+
+
+class RunError(ExplorerError):
+    """A training run that cannot be started, read or steered."""
+
+
+class KernelError(ExplorerError):
+    """A kernel, window or option outside what the arithmetic accepts."""

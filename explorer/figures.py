@@ -1,0 +1,248 @@
+"""Arrays into pictures and charts: how numbers are given colours, honestly.
+
+Signed values keep their sign, and every picture comes with the range it shows and with what it had to leave out.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+# Negative to positive, through the page's own background, so that zero is quiet in either theme.
+DIVERGING_LIGHT = ((103, 0, 31), (214, 96, 77), (247, 247, 247), (67, 147, 195), (5, 48, 97))
+DIVERGING_DARK = ((255, 190, 160), (200, 80, 50), (24, 26, 32), (50, 120, 200), (150, 210, 255))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture of an array of numbers.
+
+    Attributes:
+        pixels: uint8 (H, W, 3).
+        low, high: the values at the two ends of the colour scale.
+        clipped: the share of values outside that range, 0–1; they are drawn as if at its end.
+        legend: one sentence: what the colours mean.
+        signed: whether the colours tell negative from positive.
+    """
+
+    pixels: NDArray[np.uint8]
+    low: float
+    high: float
+    clipped: float
+    legend: str
+    signed: bool = False
+
+
+def _bytes(scaled: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Values in 0–255 as uint8 (H, W, 3); what lies outside is clipped."""
+    whole = np.rint(np.clip(scaled, np.float32(0), np.float32(255)))
+    pixels: NDArray[np.uint8] = np.asarray(whole, np.uint8)
+    return pixels if pixels.shape[2] == 3 else pixels.repeat(3, axis=2)
+
+
+def diverging_table(*, dark: bool = False) -> NDArray[np.uint8]:
+    """256 colours from most negative to most positive, zero in the middle: uint8 (256, 3), RGB."""
+    anchors = np.array(DIVERGING_DARK if dark else DIVERGING_LIGHT, float)
+    position = np.linspace(0, len(anchors) - 1, 256)
+    columns = [np.interp(position, np.arange(len(anchors)), anchors[:, channel]) for channel in range(3)]
+    table: NDArray[np.uint8] = np.rint(np.stack(columns, axis=1)).astype(np.uint8)
+    return table
+
+
+def signed(values: NDArray[np.float32], *, dark: bool = False) -> Shown:
+    """Negative red, zero neutral, positive blue; for colour pictures, zero is mid-grey in each channel.
+
+    The scale is symmetric. Its ends hold all but the 0.5 % largest magnitudes, because the few huge values that
+    zero padding makes along a border would otherwise drown the rest; how many lie beyond is in ``clipped``.
+
+    >>> signed(np.float32([[[-2.0], [0.0], [2.0]]])).pixels[0].tolist()
+    [[103, 0, 31], [246, 246, 247], [5, 48, 97]]
+    """
+    magnitudes = np.abs(values)
+    extreme = scale_end(magnitudes)
+    beyond = float(np.mean(magnitudes > extreme)) if values.size else 0.0
+    index = _bytes(values * np.float32(127.5 / extreme if extreme else 0.0) + np.float32(127.5))
+    if values.shape[2] == 3:
+        legend = "Zero is mid-grey in each channel; brighter is positive, darker is negative."
+        return Shown(index, -extreme, extreme, beyond, legend, signed=True)
+    pixels = diverging_table(dark=dark)[index[..., 0]]
+    legend = "Blue is positive, red is negative, neutral is zero."
+    return Shown(pixels, -extreme, extreme, beyond, legend, signed=True)
+
+
+def scale_end(magnitudes: NDArray[np.float32]) -> float:
+    """The end of a colour scale: 99.5 % of the magnitudes are no larger. The largest, where those are all zero."""
+    if not magnitudes.size:
+        return 0.0
+    return float(np.percentile(magnitudes, 99.5, method="higher")) or float(magnitudes.max())
+
+
+def absolute(values: NDArray[np.float32], *, dark: bool = False) -> Shown:  # noqa: ARG001
+    """Magnitudes from zero (dark) to the scale's end (bright), in viridis; colour pictures keep their channels."""
+    magnitudes = np.abs(values)
+    high = scale_end(magnitudes)
+    beyond = float(np.mean(magnitudes > high)) if values.size else 0.0
+    index = _bytes(magnitudes * np.float32(255 / high if high else 0.0))
+    if values.shape[2] == 3:
+        return Shown(index, 0.0, high, beyond, "Brightness is the size of the value; its sign is not shown.")
+    pixels = cv2.cvtColor(cv2.applyColorMap(index[..., 0], cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
+    return Shown(pixels, 0.0, high, beyond, "Yellow is the largest size, violet is zero; the sign is not shown.")
+
+
+def clipped(values: NDArray[np.float32], *, dark: bool = False) -> Shown:  # noqa: ARG001
+    """As a photo viewer does it: below 0 is black, above 255 is white."""
+    share = float(np.mean((values < 0) | (values > 255))) if values.size else 0.0
+    return Shown(_bytes(values), 0.0, 255.0, share, "Below 0 is drawn black, above 255 white.")
+
+
+def stretched(values: NDArray[np.float32], *, dark: bool = False) -> Shown:  # noqa: ARG001
+    """The smallest value becomes black, the largest white."""
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    scale = 255 / (high - low) if high > low else 0.0
+    pixels = _bytes((values - np.float32(low)) * np.float32(scale))
+    return Shown(pixels, low, high, 0.0, "The smallest value is black, the largest is white.")
+
+
+def automatic(values: NDArray[np.float32]) -> str:
+    """The display that suits the values: ``signed`` where a tenth or more are negative, else as a photo.
+
+    >>> automatic(np.float32([-1, 1])), automatic(np.float32([0, 255]))
+    ('signed', 'clipped')
+    """
+    return "signed" if values.size and np.count_nonzero(values < 0) >= 0.1 * values.size else "clipped"
+
+
+@dataclass(frozen=True)
+class Display:
+    """One way to give numbers colours."""
+
+    name: str
+    note: str
+    draw: Callable[..., Shown]
+
+
+DISPLAYS: Mapping[str, Display] = MappingProxyType(
+    {
+        "signed": Display("Signed", "red − · blue +", signed),
+        "absolute": Display("Absolute", "size only", absolute),
+        "clipped": Display("Clipped", "0–255, as a photo", clipped),
+        "stretched": Display("Stretched", "min to max", stretched),
+    }
+)
+
+
+def enlarge(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Repeat pixels a whole number of times, so that a tiny picture shows crisp squares at about ``side``.
+
+    >>> enlarge(np.zeros((2, 3, 3), np.uint8), 10).shape
+    (6, 9, 3)
+    """
+    times = max(1, side // max(pixels.shape[:2]))
+    return pixels.repeat(times, axis=0).repeat(times, axis=1) if times > 1 else pixels
+
+
+def count_values(values: NDArray[np.float32], bins: int = 64) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """A histogram: how many values fall into each of equally wide bins over their range.
+
+    Returns:
+        int (bins,) and the bins' edges, float32 (bins + 1,).
+
+    >>> count_values(np.float32([0, 0, 3]), bins=3)[0].tolist()
+    [2, 0, 1]
+    """
+    low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
+    if high <= low:
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, bins + 1, dtype=np.float32)
+    flat = np.ascontiguousarray(values, np.float32).reshape(-1, 1)
+    counts = cv2.calcHist([flat], [0], None, [bins], [low, np.nextafter(np.float32(high), np.float32(np.inf)).item()])
+    return counts.ravel().astype(np.int64), edges
+
+
+INK_LIGHT, INK_DARK = "#31333f", "#e6e6ea"
+BLUE, RED, GREY = "#2f7fc1", "#c8553d", "#8a8f98"
+
+
+def _plain(figure: "go.Figure", *, height: int, dark: bool) -> "go.Figure":
+    """No frame, no background, quiet lines."""
+    ink = INK_DARK if dark else INK_LIGHT
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": ink, "size": 12},
+        showlegend=False,
+        bargap=0.02,
+    )
+    figure.update_xaxes(showgrid=False, zeroline=False)
+    figure.update_yaxes(showgrid=False, zeroline=False)
+    return figure
+
+
+def histogram(counts: NDArray[np.int64], edges: NDArray[np.float32], *, dark: bool = False) -> "go.Figure":
+    """How often each value occurs: negative values red, the rest blue.
+
+    Args:
+        counts: int (bins,).
+        edges: float (bins + 1,), as from ``numpy.histogram``.
+        dark: for a dark page.
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415 - a program that draws no chart need not load it
+
+    centres = (edges[:-1] + edges[1:]) / 2
+    colours = np.where(centres < 0, RED, BLUE)
+    hover = "%{y:,} values near %{x:.4g}<extra></extra>"
+    bars = go.Bar(x=centres, y=counts, marker={"color": colours, "line_width": 0}, hovertemplate=hover)
+    figure = _plain(go.Figure(bars), height=130, dark=dark)
+    figure.update_yaxes(visible=False, type="log" if counts.max(initial=0) > 50 * max(1, np.median(counts)) else None)
+    figure.update_xaxes(title=None)
+    return figure
+
+
+def heatmap(
+    values: NDArray[np.float32],
+    *,
+    signed_values: bool,
+    dark: bool = False,
+    height: int = 300,
+    text: bool = False,
+) -> "go.Figure":
+    """A small matrix in colours: a kernel (signed) or its frequency response (magnitudes).
+
+    Args:
+        values: float32 (rows, columns).
+        signed_values: diverging colours centred on zero instead of viridis.
+        dark: for a dark page.
+        height: of the chart, in pixels.
+        text: write each value in its cell.
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415 - as above
+
+    extreme = float(np.abs(values).max(initial=0.0)) or 1.0
+    table = diverging_table(dark=dark)[[0, 64, 128, 191, 255]]
+    scale = [[i / 4, f"rgb({r},{g},{b})"] for i, (r, g, b) in enumerate(table.tolist())]
+    figure = go.Figure(
+        go.Heatmap(
+            z=values,
+            colorscale=scale if signed_values else "Viridis",
+            zmin=-extreme if signed_values else 0.0,
+            zmax=extreme,
+            xgap=1 if text else 0,
+            ygap=1 if text else 0,
+            texttemplate="%{z:.3g}" if text else None,
+            hovertemplate="row %{y}, column %{x}: %{z:.4g}<extra></extra>",
+            colorbar={"thickness": 8, "len": 0.9},
+        )
+    )
+    figure = _plain(figure, height=height, dark=dark)
+    figure.update_yaxes(autorange="reversed", scaleanchor="x", visible=False)
+    figure.update_xaxes(visible=False)
+    return figure

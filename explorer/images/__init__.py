@@ -1,0 +1,23 @@
+"""Pictures in: from the bytes of any file to a checked, upright RGB array, and the bundled samples."""
+
+from explorer.errors import ImageInputError
+from explorer.images.pixels import crop, encode_png, fingerprint, reduce_to, to_grey
+from explorer.images.reading import Picture, read, read_image
+from explorer.images.samples import GALLERY, SAMPLE_ALT, SAMPLE_LABELS, SAMPLES, Sample
+
+__all__ = [
+    "GALLERY",
+    "SAMPLES",
+    "SAMPLE_ALT",
+    "SAMPLE_LABELS",
+    "ImageInputError",
+    "Picture",
+    "Sample",
+    "crop",
+    "encode_png",
+    "fingerprint",
+    "read",
+    "read_image",
+    "reduce_to",
+    "to_grey",
+]

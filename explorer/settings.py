@@ -1,0 +1,65 @@
+"""Every environment variable and every limit, in one place.
+
+Two profiles: ``local`` (the default: one person on their own machine) and ``hosted`` (a public demo, where every
+visitor is a stranger). ``current()`` reads the environment each time it is called, so nothing here is global.
+"""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from explorer.errors import ExplorerError
+
+MEGABYTE = 1_000_000
+MEGAPIXEL = 1_000_000
+
+MAX_KERNEL_SIZE = 15
+"""Largest height and width of a hand-made kernel, in cells."""
+MAX_STRIDE = 8
+MAX_DILATION = 4
+MAX_INSPECTOR_SIZE = 48
+"""Largest height and width of the picture in the pixel inspector, in pixels."""
+MAX_POOL_SIZE = 8
+
+ROOT = Path(__file__).resolve().parent.parent
+ASSETS = ROOT / "assets"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The limits of one profile.
+
+    Attributes:
+        profile: ``"local"`` or ``"hosted"``.
+        max_image_bytes: largest picture file that is opened, in bytes.
+        max_image_pixels: largest picture that is decoded, in pixels (height × width).
+        max_kernel_bytes: largest kernel JSON file that is read, in bytes.
+        max_shown_side: pictures are sent to the browser at most this wide and high, in pixels.
+    """
+
+    profile: Literal["local", "hosted"] = "local"
+    max_image_bytes: int = 50 * MEGABYTE
+    max_image_pixels: int = 40 * MEGAPIXEL
+    max_kernel_bytes: int = 100_000
+    max_shown_side: int = 1600
+
+
+LOCAL = Settings()
+HOSTED = replace(LOCAL, profile="hosted", max_image_bytes=15 * MEGABYTE, max_image_pixels=16 * MEGAPIXEL)
+
+
+def current() -> Settings:
+    """The settings of the profile named by ``EXPLORER_PROFILE`` (``local`` when it is not set).
+
+    Raises:
+        ExplorerError: the variable names no profile.
+
+    >>> current().profile in ("local", "hosted")
+    True
+    """
+    name = os.environ.get("EXPLORER_PROFILE", "local").strip().lower() or "local"
+    profiles = {"local": LOCAL, "hosted": HOSTED}
+    if name not in profiles:
+        raise ExplorerError(f"EXPLORER_PROFILE is {name!r}; it can be {' or '.join(profiles)}.")
+    return profiles[name]

@@ -1,0 +1,135 @@
+"""Every cached computation, and nothing else. Keys are content hashes; arrays come in as ``_underscored``, unhashed.
+
+Cached arrays are shared between visitors, so they are read-only. A key is the hash of the content itself: who does
+not have the picture cannot name it.
+"""
+
+import base64
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from explorer import figures, images, settings
+from explorer.filtering import Filtering
+from explorer.images import SAMPLES, Picture
+
+THUMBNAIL_SIDE = 96
+AUTOMATIC = "auto"
+"""The display that is chosen by the values, see ``figures.automatic``."""
+
+
+def limits() -> settings.Settings:
+    """The limits in force."""
+    return settings.current()
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def sample_bytes(name: str) -> bytes:
+    """The file of a bundled picture."""
+    return SAMPLES[name].read_bytes()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def thumbnail(name: str) -> str:
+    """A bundled picture's centre square as a ``data:`` address, small enough to sit in a button."""
+    pixels = images.read_image(sample_bytes(name))
+    side = min(pixels.shape[:2])
+    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
+    square = pixels[top : top + side, left : left + side]
+    way = cv2.INTER_AREA if side > THUMBNAIL_SIDE else cv2.INTER_NEAREST
+    small = cv2.resize(square, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=way)
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
+    return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the picture…")
+def picture(sha: str, _encoded: bytes) -> Picture:  # noqa: ARG001
+    """The decoded picture of a file with this sha256.
+
+    Raises:
+        ImageInputError: it cannot be read, or is over a limit.
+    """
+    decoded = images.read(_encoded)
+    decoded.pixels.setflags(write=False)
+    return decoded
+
+
+@dataclass(frozen=True)
+class View:
+    """What the Kernels page shows of one filtering: small, encoded, ready to send.
+
+    Attributes:
+        source_png, result_png: the two pictures, at most ``max_shown_side`` wide and high.
+        source_shape, result_shape: (H, W, C) of the arrays they were made from.
+        reduction: by how much the result was made smaller for the page; 1 where it was not.
+        display: the one of ``DISPLAYS`` that was used.
+        shown: ranges and legend of the result's colours (its ``pixels`` are empty here).
+        low, high: least and greatest value of the result.
+        negative: share of values below zero, 0–1.
+        counts, edges: histogram of the result's values.
+    """
+
+    source_png: bytes
+    result_png: bytes
+    source_shape: tuple[int, ...]
+    result_shape: tuple[int, ...]
+    reduction: float
+    display: str
+    shown: figures.Shown
+    low: float
+    high: float
+    negative: float
+    counts: NDArray[np.int64]
+    edges: NDArray[np.float32]
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def source_png(sha: str, channels: str, _filtering: Filtering, _pixels: NDArray[np.uint8]) -> bytes:  # noqa: ARG001
+    """The picture as the kernel is given it."""
+    return _page_png(figures.clipped(_filtering.source(_pixels)).pixels)[0]
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def view(sha: str, filtering: Filtering, display: str, dark: bool, _pixels: NDArray[np.uint8]) -> View:
+    """Everything the first screen of the Kernels page shows."""
+    filtered = filtering.apply(_pixels)
+    result = filtered.result
+    display = figures.automatic(result) if display == AUTOMATIC else display
+    shown = figures.DISPLAYS[display].draw(result, dark=dark)
+    png, reduction = _page_png(shown.pixels)
+    low, high = float(result.min()), float(result.max())
+    counts, edges = figures.count_values(result)
+    return View(
+        source_png=source_png(sha, filtering.channels, filtering, _pixels),
+        result_png=png,
+        source_shape=filtered.source.shape,
+        result_shape=result.shape,
+        reduction=reduction,
+        display=display,
+        shown=figures.Shown(
+            np.empty((0, 0, 3), np.uint8), shown.low, shown.high, shown.clipped, shown.legend, shown.signed
+        ),
+        low=low,
+        high=high,
+        negative=float(np.count_nonzero(result < 0)) / result.size,
+        counts=counts,
+        edges=edges,
+    )
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def preview(sha: str, filtering: Filtering, display: str, dark: bool, _pixels: NDArray[np.uint8]) -> bytes:  # noqa: ARG001
+    """The result alone, for a small picture in a mosaic."""
+    result = filtering.apply(_pixels).result
+    display = figures.automatic(result) if display == AUTOMATIC else display
+    return images.encode_png(figures.DISPLAYS[display].draw(result, dark=dark).pixels)
+
+
+def _page_png(pixels: NDArray[np.uint8]) -> tuple[bytes, float]:
+    """A picture for the page: reduced when it is large, its pixels repeated when it is tiny."""
+    side = limits().max_shown_side
+    small = images.reduce_to(pixels, side)
+    return images.encode_png(figures.enlarge(small, 480)), max(pixels.shape[:2]) / max(small.shape[:2])

@@ -1,0 +1,198 @@
+"""Options as a registry: one entry a choice, from which its widget, its default and its place in the URL are drawn.
+
+A control knows how to write its value into a link and how to read it back. Neither a link nor the session is
+trusted: what is not allowed is never drawn, the default takes its place.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import streamlit as st
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """One choice on a page.
+
+    Attributes:
+        key: the widget's key, ``<page>.<name>``; also the name of its parameter in the URL.
+        label: what the person reads beside it.
+        default: the value of a fresh page, unless ``initial`` works it out; it is left out of the URL.
+        help: one sentence behind the question mark.
+    """
+
+    key: str
+    label: str
+    default: Any = None
+    help: str | None = None
+
+    def initial(self) -> Any:
+        """The value of a fresh page."""
+        return self.default
+
+    def allows(self, value: Any) -> bool:
+        """Whether ``value`` is one the page can compute with."""
+        raise NotImplementedError
+
+    def allowed(self) -> str:
+        """What is allowed, as the end of a sentence."""
+        raise NotImplementedError
+
+    def read(self, text: str) -> Any:
+        """The value written as ``text``, not yet checked; ValueError when it is nothing of the kind."""
+        raise NotImplementedError
+
+    def text(self, value: Any) -> str:
+        """How ``value`` is written into a link."""
+        return str(value)
+
+    def widget(self, **options: Any) -> Any:
+        """Draw the widget."""
+        raise NotImplementedError
+
+    def parse(self, text: str) -> Any:
+        """The value that a link's ``text`` stands for.
+
+        Raises:
+            ValueError: it stands for none, or for one that is not allowed; the message says what is.
+        """
+        try:
+            value = self.read(text)
+        except ValueError:
+            raise ValueError(self.allowed()) from None
+        if not self.allows(value):
+            raise ValueError(self.allowed())
+        return value
+
+    def current(self) -> Any:
+        """The value the session holds; the default on a fresh page, and instead of one that is not allowed."""
+        value = st.session_state.get(self.key)
+        return value if value is not None and self.allows(value) else self.initial()
+
+    def put(self, value: Any) -> None:
+        """Set the value. Only before the widget is drawn."""
+        st.session_state[self.key] = value
+
+    def draw(self, **options: Any) -> Any:
+        """Draw the widget at the value the session holds, and return that value."""
+        value = self.current()
+        if st.session_state.get(self.key) != value:
+            self.put(value)
+        self.widget(label=self.label, key=self.key, help=self.help, persist_state="session", **options)
+        return self.current()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Select(Control):
+    """One of several named options; ``look`` chooses a drop-down list or a row of segments."""
+
+    options: Mapping[str, str]
+    look: Literal["list", "segments"] = "list"
+
+    def allows(self, value: Any) -> bool:
+        """One of the options' names."""
+        return isinstance(value, str) and value in self.options
+
+    def allowed(self) -> str:
+        """The names."""
+        names = list(self.options)
+        return f"the choices are {', '.join(names[:12])}{' …' if len(names) > 12 else ''}"
+
+    def read(self, text: str) -> str:
+        """Itself."""
+        return text
+
+    def widget(self, **options: Any) -> None:
+        """A drop-down list or a row of segments."""
+        names = list(self.options)
+        if self.look == "list":
+            st.selectbox(options=names, format_func=self._label, **options)
+        else:
+            st.segmented_control(options=names, format_func=self._label, required=True, **options)
+
+    def _label(self, name: str) -> str:
+        return self.options.get(name, name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole(Control):
+    """A whole number from ``low`` to ``high``."""
+
+    low: int
+    high: int
+
+    def allows(self, value: Any) -> bool:
+        """A whole number in the range."""
+        return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
+
+    def allowed(self) -> str:
+        """The range."""
+        return f"it is a whole number from {self.low} to {self.high}"
+
+    def read(self, text: str) -> int:
+        """Plain digits."""
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise ValueError
+        return int(text)
+
+    def widget(self, **options: Any) -> None:
+        """A number field with steppers."""
+        st.number_input(min_value=self.low, max_value=self.high, step=1, **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Real(Control):
+    """A number from ``low`` to ``high``, moved in steps of ``step``."""
+
+    low: float
+    high: float
+    step: float
+
+    def allows(self, value: Any) -> bool:
+        """A finite number in the range."""
+        return isinstance(value, float | int) and math.isfinite(value) and self.low <= value <= self.high
+
+    def allowed(self) -> str:
+        """The range."""
+        return f"it is a number from {self.low:g} to {self.high:g}"
+
+    def read(self, text: str) -> float:
+        """As Python reads a number."""
+        return float(text)
+
+    def text(self, value: Any) -> str:
+        """The shortest text that reads back as the same number."""
+        return repr(float(value)).removesuffix(".0")
+
+    def widget(self, **options: Any) -> None:
+        """A number field with steppers."""
+        st.number_input(min_value=self.low, max_value=self.high, step=self.step, **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switch(Control):
+    """On or off."""
+
+    def allows(self, value: Any) -> bool:
+        """True or false."""
+        return isinstance(value, bool)
+
+    def allowed(self) -> str:
+        """The two texts."""
+        return "it is 1 (on) or 0 (off)"
+
+    def read(self, text: str) -> bool:
+        """``1`` or ``0``."""
+        if text not in ("0", "1"):
+            raise ValueError
+        return text == "1"
+
+    def text(self, value: Any) -> str:
+        """``1`` or ``0``."""
+        return "1" if value else "0"
+
+    def widget(self, **options: Any) -> None:
+        """A switch."""
+        st.toggle(**options)

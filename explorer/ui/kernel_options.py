@@ -1,0 +1,125 @@
+"""The Kernels page's choices as a registry, and the sidebar they are drawn in."""
+
+import streamlit as st
+
+from explorer.figures import DISPLAYS
+from explorer.filtering import CHANNELS, POOLINGS, Filtering
+from explorer.settings import MAX_DILATION, MAX_POOL_SIZE, MAX_STRIDE
+from explorer.ui import kernel_editor, kernel_lab, pickers
+from explorer.ui.cache import AUTOMATIC
+from explorer.ui.controls import Real, Select, Switch, Whole
+from explorer.ui.pickers import Chosen
+
+IMAGE = pickers.image_control("kernels")
+CHANNEL = Select(
+    key="kernels.channels",
+    label="Channels",
+    default="grey",
+    options=CHANNELS,
+    look="segments",
+    help="What the kernel is given: luminance, one colour channel, or each of the three for itself.",
+)
+DISPLAY = Select(
+    key="kernels.display",
+    label="Show the result",
+    default=AUTOMATIC,
+    options={AUTOMATIC: "Automatic"} | {name: f"{display.name} ({display.note})" for name, display in DISPLAYS.items()},
+    help="Automatic: signed colours where a tenth of the values or more are negative, otherwise as a photo.",
+)
+STRIDE = Whole(
+    key="kernels.stride",
+    label="Stride",
+    default=1,
+    low=1,
+    high=MAX_STRIDE,
+    help="How many pixels the kernel moves between two sums.",
+)
+DILATION = Whole(
+    key="kernels.dilation",
+    label="Dilation",
+    default=1,
+    low=1,
+    high=MAX_DILATION,
+    help="The distance between the pixels that the kernel touches.",
+)
+PADDING = Select(
+    key="kernels.padding",
+    label="Padding",
+    default="same",
+    options={"same": "same", "valid": "valid", "reflect": "reflect", "edge": "edge"},
+    help="What lies beyond the border: zeros (same), nothing (valid), the picture mirrored, or its edge repeated.",
+)
+BIAS = Real(
+    key="kernels.bias",
+    label="Bias",
+    default=0.0,
+    low=-1000.0,
+    high=1000.0,
+    step=1.0,
+    help="A number added to every sum.",
+)
+FLIP = Switch(
+    key="kernels.flip",
+    label="Flip the kernel",
+    default=False,
+    help="True convolution turns the kernel by 180° first. Networks do not: theirs is cross-correlation.",
+)
+RELU = Switch(key="kernels.relu", label="ReLU", default=False, help="Negative values become zero.")
+POOLING = Select(
+    key="kernels.pooling",
+    label="Pooling",
+    default="none",
+    options=POOLINGS,
+    look="segments",
+    help="One value for each block of the result: its largest, or its mean.",
+)
+POOL_SIZE = Whole(key="kernels.pool_size", label="Block", default=2, low=2, high=MAX_POOL_SIZE)
+
+CONTROLS = (
+    IMAGE,
+    kernel_editor.PRESET,
+    kernel_editor.SIZE,
+    kernel_editor.WEIGHTS,
+    CHANNEL,
+    DISPLAY,
+    STRIDE,
+    PADDING,
+    DILATION,
+    BIAS,
+    FLIP,
+    RELU,
+    POOLING,
+    POOL_SIZE,
+    *kernel_lab.CONTROLS,
+)
+
+
+def choose(*, arrived: bool) -> tuple[Chosen, Filtering, str]:
+    """Draw the sidebar; return the picture, the kernel with its options, and how to show the result."""
+    with st.sidebar:
+        chosen = pickers.pick_image("kernels", IMAGE)
+        weights = kernel_editor.edit_kernel(arrived=arrived)
+        kernel_editor.draw_file_picker()
+        display = DISPLAY.draw()
+        channels = CHANNEL.draw()
+        left, right = st.columns(2)
+        with left:
+            stride, bias = STRIDE.draw(), BIAS.draw()
+        with right:
+            padding, dilation = PADDING.draw(), DILATION.draw()
+        flip, relu = FLIP.draw(), RELU.draw()
+        pooling = POOLING.draw()
+        pool_size = POOL_SIZE.draw() if pooling != "none" else POOL_SIZE.current()
+    filtering = Filtering(
+        weights=weights,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        bias=bias,
+        channels=channels,
+        flip=flip,
+        relu=relu,
+        pooling=pooling,
+        pool_size=pool_size,
+    )
+    return chosen, filtering, display

@@ -1,0 +1,97 @@
+"""The pages of the app: one entry each, from which the navigation and the home page's cards are drawn."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import Page as StreamlitPage
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from explorer.device import describe
+from explorer.settings import ASSETS, ROOT
+from explorer.ui import state
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """The picture on a page's card, and its alternative text."""
+
+    picture: Path
+    alt: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One page.
+
+    Attributes:
+        file: its script, relative to ``app.py``.
+        title: its name in the navigation.
+        icon: a Material symbol.
+        sentence: what one sees there.
+        thumbnail: the picture on its card; None for the home page, which has no card.
+    """
+
+    file: str
+    title: str
+    icon: str
+    sentence: str
+    thumbnail: Thumbnail | None = None
+
+    @property
+    def script(self) -> Path:
+        """The script's full path."""
+        return ROOT / self.file
+
+
+PAGES = (
+    Entry("pages/home.py", "Home", ":material/home:", "See how convolutional networks work."),
+    Entry(
+        "pages/kernels.py",
+        "Kernels",
+        ":material/grid_on:",
+        "Slide a small grid of numbers over a picture and watch edges, blurs and reliefs appear, sum by sum.",
+        Thumbnail(ASSETS / "pages" / "kernels.png", "A cat's photo, and the same photo as edges in red and blue"),
+    ),
+)
+
+
+def cards() -> list[tuple[Entry, Thumbnail]]:
+    """The pages that have a card on the home page."""
+    return [(entry, entry.thumbnail) for entry in PAGES if entry.thumbnail]
+
+
+def run() -> None:
+    """The app around every page: its configuration, navigation, the page itself, the device badge."""
+    state.put(state.SHELL, True)
+    page = _navigation()
+    st.set_page_config(page_title=f"{page.title} · ConvNet Explorer", page_icon=str(ASSETS / "icon.png"), layout="wide")
+    page.run()
+    with st.container(key="device", width="content"):
+        device = describe()
+        icon = ":material/developer_board:" if device.kind == "GPU" else ":material/memory:"
+        st.badge(device.badge(), icon=icon, color="green" if device.kind == "GPU" else "gray", help=device.name)
+
+
+def _navigation() -> StreamlitPage:
+    """The app's navigation; its ``run()`` draws the page the person asked for.
+
+    Pages have no icon here: Streamlit would make it the tab's icon and fetch that from the internet.
+    """
+    pages = [st.Page(entry.script, title=entry.title, default=index == 0) for index, entry in enumerate(PAGES)]
+    return st.navigation(pages, position="top")
+
+
+def through_the_shell() -> None:
+    """Make sure that ``app.py`` ran before this page.
+
+    When a page's own URL is the first request a server ever gets, Streamlit takes the ``pages/`` folder for the
+    old kind of app and runs the page alone. Calling ``st.navigation`` once puts that right for the whole server;
+    the rerun then comes through ``app.py``. A page that was started by itself (``streamlit run pages/kernels.py``)
+    stays alone.
+    """
+    context = get_script_run_ctx()
+    started_as_app = context is not None and Path(context.main_script_path).name == "app.py"
+    if started_as_app and not state.get(state.SHELL):
+        _navigation()
+        st.rerun()

@@ -1,0 +1,60 @@
+"""What a visitor's session remembers beyond the widgets themselves: every key, with its default, in one place.
+
+Widgets have the key ``<page>.<name>``. The keys here begin with an underscore, so that no link can name them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+PAGE = "_page"
+"""The page of the last run, ``""`` before the first."""
+LINKS = "_links"
+"""What each page last wrote into the URL: page → {parameter: text}."""
+VALUES = "_values"
+"""The choices each page was last drawn with: page → {key: value}."""
+SHELL = "_shell"
+"""True once ``app.py`` has run in this session."""
+PICTURE = "_picture"
+"""The chosen picture, which follows the person from page to page: ``pickers.Chosen`` or None."""
+PREVIOUS_PICTURE = "_previous_picture"
+"""The picture chosen before that one, for *Previous picture*."""
+OWN_PICTURE = "_own_picture"
+"""The last picture of the person's own, which a link can only point at within the session."""
+TAKEN = "_taken"
+"""The last value taken from each picture widget: widget key → its identity, so that only a new one counts."""
+
+
+def get(key: str, default: Any = None) -> Any:
+    """The session's value, or the default."""
+    return st.session_state.get(key, default)
+
+
+def put(key: str, value: Any) -> None:
+    """Remember a value for this session."""
+    st.session_state[key] = value
+
+
+def enter(page: str) -> bool:
+    """Note that this run draws ``page``; true when the run before drew another (or there was none)."""
+    arrived = bool(get(PAGE, "") != page)
+    put(PAGE, page)
+    return arrived
+
+
+def last_link(page: str) -> dict[str, str]:
+    """What the page last wrote into the URL (nothing, before its first run)."""
+    return dict(get(LINKS, {}).get(page, {}))
+
+
+def last_values(page: str) -> dict[str, Any] | None:
+    """The choices the page was last drawn with; None before its first run."""
+    values = get(VALUES, {}).get(page)
+    return None if values is None else dict(values)
+
+
+def remember(page: str, link: Mapping[str, str], values: Mapping[str, Any]) -> None:
+    """Keep what the page has just written into the URL and was drawn with."""
+    put(LINKS, {**get(LINKS, {}), page: dict(link)})
+    put(VALUES, {**get(VALUES, {}), page: dict(values)})
