@@ -16,8 +16,24 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 # Negative to positive, through the page's own background, so that zero is quiet in either theme.
-DIVERGING_LIGHT = ((103, 0, 31), (214, 96, 77), (247, 247, 247), (67, 147, 195), (5, 48, 97))
-DIVERGING_DARK = ((255, 190, 160), (200, 80, 50), (24, 26, 32), (50, 120, 200), (150, 210, 255))
+DIVERGING_LIGHT = (
+    (150, 20, 38),
+    (214, 96, 77),
+    (250, 190, 160),
+    (248, 247, 245),
+    (170, 207, 229),
+    (67, 147, 195),
+    (20, 73, 140),
+)
+DIVERGING_DARK = (
+    (255, 176, 128),
+    (206, 96, 62),
+    (116, 52, 40),
+    (30, 32, 38),
+    (30, 68, 112),
+    (52, 128, 200),
+    (122, 193, 255),
+)
 
 
 @dataclass(frozen=True)
@@ -48,10 +64,10 @@ def _bytes(scaled: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def diverging_table(*, dark: bool = False) -> NDArray[np.uint8]:
-    """256 colours from most negative to most positive, zero in the middle: uint8 (256, 3), RGB."""
+    """256 colours from most negative (1) through zero (128) to most positive (255): uint8 (256, 3), RGB."""
     anchors = np.array(DIVERGING_DARK if dark else DIVERGING_LIGHT, float)
-    position = np.linspace(0, len(anchors) - 1, 256)
-    columns = [np.interp(position, np.arange(len(anchors)), anchors[:, channel]) for channel in range(3)]
+    position = (np.arange(256) - 128) / 127
+    columns = [np.interp(position, np.linspace(-1, 1, len(anchors)), anchors[:, channel]) for channel in range(3)]
     table: NDArray[np.uint8] = np.rint(np.stack(columns, axis=1)).astype(np.uint8)
     return table
 
@@ -63,12 +79,12 @@ def signed(values: NDArray[np.float32], *, dark: bool = False) -> Shown:
     zero padding makes along a border would otherwise drown the rest; how many lie beyond is in ``clipped``.
 
     >>> signed(np.float32([[[-2.0], [0.0], [2.0]]])).pixels[0].tolist()
-    [[103, 0, 31], [246, 246, 247], [5, 48, 97]]
+    [[150, 20, 38], [248, 247, 245], [20, 73, 140]]
     """
     magnitudes = np.abs(values)
     extreme = scale_end(magnitudes)
     beyond = float(np.mean(magnitudes > extreme)) if values.size else 0.0
-    index = _bytes(values * np.float32(127.5 / extreme if extreme else 0.0) + np.float32(127.5))
+    index = _bytes(np.clip(values * np.float32(127 / extreme if extreme else 0.0), -127, 127) + np.float32(128))
     if values.shape[2] == 3:
         legend = "Zero is mid-grey in each channel; brighter is positive, darker is negative."
         return Shown(index, -extreme, extreme, beyond, legend, signed=True)
@@ -227,8 +243,8 @@ def heatmap(
     import plotly.graph_objects as go  # noqa: PLC0415 - as above
 
     extreme = float(np.abs(values).max(initial=0.0)) or 1.0
-    table = diverging_table(dark=dark)[[0, 64, 128, 191, 255]]
-    scale = [[i / 4, f"rgb({r},{g},{b})"] for i, (r, g, b) in enumerate(table.tolist())]
+    anchors = DIVERGING_DARK if dark else DIVERGING_LIGHT
+    scale = [[i / 6, f"rgb({r},{g},{b})"] for i, (r, g, b) in enumerate(anchors)]
     figure = go.Figure(
         go.Heatmap(
             z=values,

@@ -141,7 +141,7 @@ def _display_lines(display: str, *, colour: bool, dark: bool) -> list[str]:
         lines = ["shown = (y - y.min()) * (255 / max(np.ptp(y), 1e-30))"]
     else:
         end = 'end = np.percentile(np.abs(y), 99.5, method="higher") or max(np.abs(y).max(), 1e-30)  # of the scale'
-        mapped = "np.abs(y) * (255 / end)" if display == "absolute" else "y * (127.5 / end) + 127.5"
+        mapped = "np.abs(y) * (255 / end)" if display == "absolute" else "np.clip(y * (127 / end), -127, 127) + 128"
         lines = [end, f"shown = {mapped}"]
     lines.append("shown = np.rint(np.clip(shown, 0, 255)).astype(np.uint8)")
     if colour:
@@ -151,8 +151,8 @@ def _display_lines(display: str, *, colour: bool, dark: bool) -> list[str]:
         return [
             *lines,
             f"anchors = np.array({[list(anchor) for anchor in anchors]}, float)",
-            "at = np.linspace(0, 4, 256)",
-            "table = np.stack([np.interp(at, range(5), anchors[:, c]) for c in range(3)], axis=1)",
+            "at, ends = (np.arange(256) - 128) / 127, np.linspace(-1, 1, len(anchors))",
+            "table = np.stack([np.interp(at, ends, anchors[:, c]) for c in range(3)], axis=1)",
             "picture = np.rint(table).astype(np.uint8)[shown[..., 0]]",
         ]
     if display == "absolute":

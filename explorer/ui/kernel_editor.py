@@ -38,7 +38,7 @@ MAX_WEIGHT = 1e6
 PRESET = Select(
     key="kernels.preset",
     label="Kernel",
-    default="sobel-left",
+    default="sobel-x",
     options={slug: f"{kernel.family} · {kernel.name}" for slug, kernel in KERNELS.items()},
 )
 
