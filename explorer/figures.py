@@ -127,12 +127,17 @@ def stretched(values: NDArray[np.float32], *, dark: bool = False) -> Shown:  # n
 
 
 def automatic(values: NDArray[np.float32]) -> str:
-    """The display that suits the values: ``signed`` where a tenth or more are negative, else as a photo.
+    """The display that suits the values.
 
-    >>> automatic(np.float32([-1, 1])), automatic(np.float32([0, 255]))
-    ('signed', 'clipped')
+    ``signed`` where a tenth or more are negative; ``absolute`` where they are not, but one in a hundred is too
+    bright for a photo; else ``clipped``, as a photo.
+
+    >>> automatic(np.float32([-1, 1])), automatic(np.float32([0, 900])), automatic(np.float32([0, 255]))
+    ('signed', 'absolute', 'clipped')
     """
-    return "signed" if values.size and np.count_nonzero(values < 0) >= 0.1 * values.size else "clipped"
+    if np.count_nonzero(values < 0) >= max(1, 0.1 * values.size):
+        return "signed"
+    return "absolute" if np.count_nonzero(values > 255) >= max(1, 0.01 * values.size) else "clipped"
 
 
 @dataclass(frozen=True)
@@ -165,7 +170,7 @@ def enlarge(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def count_values(values: NDArray[np.float32], bins: int = 64) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """A histogram: how many values fall into each of equally wide bins over their range.
+    """A histogram: how many values fall into each of equally wide bins over their range, zero included.
 
     Returns:
         int (bins,) and the bins' edges, float32 (bins + 1,).
@@ -178,8 +183,9 @@ def count_values(values: NDArray[np.float32], bins: int = 64) -> tuple[NDArray[n
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, bins + 1, dtype=np.float32)
     flat = np.ascontiguousarray(values, np.float32).reshape(-1, 1)
-    counts = cv2.calcHist([flat], [0], None, [bins], [low, np.nextafter(np.float32(high), np.float32(np.inf)).item()])
-    return counts.ravel().astype(np.int64), edges
+    counts = cv2.calcHist([flat], [0], None, [bins], [low, high]).ravel().astype(np.int64)
+    counts[-1] += flat.size - counts.sum()  # OpenCV leaves out the upper end
+    return counts, edges
 
 
 INK_LIGHT, INK_DARK = "#31333f", "#e6e6ea"
@@ -217,7 +223,8 @@ def histogram(counts: NDArray[np.int64], edges: NDArray[np.float32], *, dark: bo
     colours = np.where(centres < 0, RED, BLUE)
     hover = "%{y:,} values near %{x:.4g}<extra></extra>"
     bars = go.Bar(x=centres, y=counts, marker={"color": colours, "line_width": 0}, hovertemplate=hover)
-    figure = _plain(go.Figure(bars), height=130, dark=dark)
+    figure = _plain(go.Figure(bars), height=140, dark=dark)
+    figure.update_layout(margin_b=24)
     figure.update_yaxes(visible=False, type="log" if counts.max(initial=0) > 50 * max(1, np.median(counts)) else None)
     figure.update_xaxes(title=None)
     return figure

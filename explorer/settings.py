@@ -42,7 +42,7 @@ class Settings:
     max_image_bytes: int = 50 * MEGABYTE
     max_image_pixels: int = 40 * MEGAPIXEL
     max_kernel_bytes: int = 100_000
-    max_shown_side: int = 1600
+    max_shown_side: int = 1460  # Streamlit would shrink a wider one again, and blur it
 
 
 LOCAL = Settings()

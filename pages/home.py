@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from explorer.ui import frame, site
+from explorer.ui import frame, site, state
 
 with frame.page(
     "ConvNet Explorer",
     "See how convolutional networks work: every picture is computed as you watch, every number can be checked.",
 ):
+    state.enter("home")
     cards = site.cards()
     columns = st.columns(3)
     for index, (entry, thumbnail) in enumerate(cards):

@@ -125,7 +125,7 @@ def preview(sha: str, filtering: Filtering, display: str, dark: bool, _pixels: N
     """The result alone, for a small picture in a mosaic."""
     result = filtering.apply(_pixels).result
     display = figures.automatic(result) if display == AUTOMATIC else display
-    return images.encode_png(figures.DISPLAYS[display].draw(result, dark=dark).pixels)
+    return images.encode_png(figures.enlarge(figures.DISPLAYS[display].draw(result, dark=dark).pixels, 200))
 
 
 def _page_png(pixels: NDArray[np.uint8]) -> tuple[bytes, float]:

@@ -88,7 +88,7 @@ class Weights(Control):
 
     def text(self, value: Any) -> str:
         """Rows apart by ``;``, cells by ``,``, each in the shortest text that reads back as the same float32."""
-        return ";".join(",".join(f"{weight:.7g}" for weight in row) for row in value)
+        return ";".join(",".join(_shortest(weight) for weight in row) for row in value)
 
     def current(self) -> Rows | None:
         """The edited grid; None when it is the preset's own."""
@@ -101,6 +101,15 @@ class Weights(Control):
     def put(self, value: Any) -> None:
         """Take over a link's rows; the preset and the size were put before."""
         _set_base(value, (PRESET.current(), SIZE.current()))
+
+
+def _shortest(weight: float) -> str:
+    """The fewest digits that read back as the same float32.
+
+    >>> _shortest(0.1), _shortest(1e6)
+    ('0.1', '1e06')
+    """
+    return str(np.float32(weight)).removesuffix(".0").replace("e+", "e")
 
 
 WEIGHTS = Weights(key="kernels.weights", label="Weights")
@@ -162,7 +171,7 @@ def typed_over(base: Rows, edits: Any) -> Rows:
     changed = edits.get("edited_rows", {}) if isinstance(edits, Mapping) else {}
     for row, cells in changed.items():
         for column, value in cells.items():
-            if not (str(row).isdigit() and str(column).isdigit()):
+            if not (str(row).isdecimal() and str(column).isdecimal()):
                 continue
             i, j = int(row), int(column)
             if i < len(grid) and j < len(grid[0]) and isinstance(value, int | float | None):
@@ -215,34 +224,35 @@ def edit_kernel(*, arrived: bool) -> Rows:
         _set_base(state.get(EDITED), state.get(MADE_FOR))
     _accept_file()
     _follow_preset()
-    left, right = st.columns([3, 1.3])
-    with left:
-        preset = PRESET.draw()
+    preset = PRESET.draw()
     _follow_preset()
-    with right:
-        SIZE.draw()
     st.caption(KERNELS[preset].note)
     base = _base_rows()
     edited = typed_over(base, st.session_state.get(WEIGHTS.key))
     _draw_grid(base)
     with st.container(horizontal=True, gap="xxsmall", key="kernels-transforms"):
         for name, (icon, sentence, _) in TRANSFORMS.items():
-            st.button("", icon=icon, key=f"kernels.{name}", help=sentence, on_click=_transform, args=(name,))
+            st.button(sentence, icon=icon, key=f"kernels.{name}", help=sentence, on_click=_transform, args=(name,))
         st.button(
-            "",
+            "Reset to the preset",
             icon=":material/restart_alt:",
             key="kernels.reset",
             help="Reset to the preset",
             on_click=_reset,
             disabled=edited == _own_rows(preset, natural_size(preset)),
         )
+    left, right = st.columns([1, 1.5], vertical_alignment="bottom")
+    with left:
+        SIZE.draw()
+    with right:
+        _draw_file_picker()
     state.put(EDITED, edited)
     return edited
 
 
-def draw_file_picker() -> None:
+def _draw_file_picker() -> None:
     """Take a kernel from a JSON file, such as this page's own download."""
-    with st.popover("Kernel from a file", icon=":material/upload_file:", width="stretch"):
+    with st.popover("From a file", icon=":material/upload_file:", width="stretch"):
         st.file_uploader("A kernel in JSON", type=["json"], key=FILE_WIDGET, max_upload_size=1)
         st.caption('Rows of numbers: `{"weights": [[1, 0, -1], [2, 0, -2], [1, 0, -1]]}`')
     problem = state.get(FILE_TAKEN, ("", None))[1]

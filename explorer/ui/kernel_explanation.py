@@ -83,6 +83,8 @@ def size_formula(side: str, size: int, window: int, filtering: Filtering) -> str
 def _downloads(filtering: Filtering, display: str, pixels: NDArray[np.uint8], *, dark: bool) -> tuple[Download, ...]:
     """The result as picture and as numbers, and the kernel; each made when it is asked for."""
 
+    preset = kernel_editor.PRESET.current()  # here: a download is made outside the session
+
     def picture() -> bytes:
         result = filtering.apply(pixels).result
         return images.encode_png(figures.DISPLAYS[display].draw(result, dark=dark).pixels)
@@ -93,7 +95,7 @@ def _downloads(filtering: Filtering, display: str, pixels: NDArray[np.uint8], *,
         return file.getvalue()
 
     def kernel() -> str:
-        return kernels.to_json(np.asarray(filtering.weights), kernel_editor.PRESET.current())
+        return kernels.to_json(np.asarray(filtering.weights), preset)
 
     return (
         Download("Result, PNG", "result.png", "image/png", picture),

@@ -125,7 +125,7 @@ def compare(filtering: Filtering, sha: str, pixels: NDArray[np.uint8], display: 
         for index, (slug, kernel) in enumerate(members.items()):
             with columns[index % 4]:
                 png = cache.preview(f"{sha} 200", filtering.with_weights(kernel.weights), display, dark, small)
-                st.image(png, width="stretch", alt=f"The picture under {kernel.name}")
+                st.image(png, width="stretch", output_format="PNG", alt=f"The picture under {kernel.name}")
                 st.button(
                     kernel.name,
                     key=f"kernels.use_{slug}",

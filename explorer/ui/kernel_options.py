@@ -24,7 +24,8 @@ DISPLAY = Select(
     label="Show the result",
     default=AUTOMATIC,
     options={AUTOMATIC: "Automatic"} | {name: f"{display.name} ({display.note})" for name, display in DISPLAYS.items()},
-    help="Automatic: signed colours where a tenth of the values or more are negative, otherwise as a photo.",
+    help="Automatic: signed colours where a tenth of the values or more are negative; sizes where many are too bright "
+    "for a photo; otherwise as a photo.",
 )
 STRIDE = Whole(
     key="kernels.stride",
@@ -99,17 +100,21 @@ def choose(*, arrived: bool) -> tuple[Chosen, Filtering, str]:
     with st.sidebar:
         chosen = pickers.pick_image("kernels", IMAGE)
         weights = kernel_editor.edit_kernel(arrived=arrived)
-        kernel_editor.draw_file_picker()
-        display = DISPLAY.draw()
         channels = CHANNEL.draw()
-        left, right = st.columns(2)
-        with left:
-            stride, bias = STRIDE.draw(), BIAS.draw()
-        with right:
-            padding, dilation = PADDING.draw(), DILATION.draw()
-        flip, relu = FLIP.draw(), RELU.draw()
+        sliding = (STRIDE, PADDING, DILATION, BIAS, FLIP)
+        changed = any(control.current() != control.default for control in sliding)
+        with st.expander("How it slides", icon=":material/open_with:", expanded=changed):
+            left, right = st.columns(2)
+            with left:
+                stride, bias = STRIDE.draw(), BIAS.draw()
+            with right:
+                padding, dilation = PADDING.draw(), DILATION.draw()
+            flip = FLIP.draw()
+        st.markdown("**Then**")
+        relu = RELU.draw()
         pooling = POOLING.draw()
         pool_size = POOL_SIZE.draw() if pooling != "none" else POOL_SIZE.current()
+        display = DISPLAY.draw()
     filtering = Filtering(
         weights=weights,
         stride=stride,

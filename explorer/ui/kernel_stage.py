@@ -17,11 +17,12 @@ def draw(chosen: Chosen, filtering: Filtering, view: View, *, dark: bool) -> Non
             st.image(
                 view.source_png,
                 width="stretch",
+                output_format="PNG",  # or Streamlit makes it a JPEG, whose pixels are others
                 alt=f"{frame.plain(chosen.label)}, as the kernel is given it",
             )
             st.caption(f"**In** · {_shape(view.source_shape)} · {frame.plain(chosen.label)}")
         with right:
-            st.image(view.result_png, width="stretch", alt="The result of the kernel")
+            st.image(view.result_png, width="stretch", output_format="PNG", alt="The result of the kernel")
             st.caption(f"**Out** · {_stages(filtering, view)} · {view.shown.legend}")
     for note in chosen.picture.notes:
         left.caption(f":material/info: {frame.plain(note)}")
