@@ -1,0 +1,69 @@
+"""What page tests share: an app to click through, and what the server would send to the browser."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.runtime.media_file_manager import MediaFileManager
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parent.parent
+TIMEOUT = 60
+
+
+@pytest.fixture
+def open_app():
+    """Opens ``app.py`` and goes to one page of it."""
+
+    def start(page="home", link=None):
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT).run()
+        at.query_params = dict(link or {})
+        at = at.switch_page(f"pages/{page}.py").run() if page != "home" else at
+        assert not at.exception
+        return at
+
+    return start
+
+
+@pytest.fixture
+def open_page():
+    """Opens one page file by itself, on the 16 × 16 digit unless the link names another picture."""
+
+    def start(page="kernels", link=None):
+        at = AppTest.from_file(str(ROOT / "pages" / f"{page}.py"), default_timeout=TIMEOUT)
+        at.query_params = {"kernels.image": "digit"} | dict(link or {}) if page == "kernels" else dict(link or {})
+        at.run()
+        assert not at.exception
+        return at
+
+    return start
+
+
+class Sent:
+    """Pictures by their address, and downloads by their file name, as made by the callables of the last run."""
+
+    def __init__(self):
+        self.pictures = {}
+        self.makers = {}
+
+    def download(self, name):
+        return self.makers[name]()  # as on the server: outside the script's run, without its session
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """What pages hand to the server for the browser to fetch."""
+    caught = Sent()
+    add, add_deferred = MediaFileManager.add, MediaFileManager.add_deferred
+
+    def keep(self, contents, *args, **kwargs):
+        address = add(self, contents, *args, **kwargs)
+        caught.pictures[address] = contents
+        return address
+
+    def keep_deferred(self, maker, mimetype, coordinates, file_name=None, **kwargs):
+        caught.makers[file_name] = maker
+        return add_deferred(self, maker, mimetype, coordinates, file_name, **kwargs)
+
+    monkeypatch.setattr(MediaFileManager, "add", keep)
+    monkeypatch.setattr(MediaFileManager, "add_deferred", keep_deferred)
+    return caught
