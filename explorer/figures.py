@@ -3,7 +3,7 @@
 Signed values keep their sign, and every picture comes with the range it shows and with what it had to leave out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -269,3 +269,78 @@ def heatmap(
     figure.update_yaxes(autorange="reversed", scaleanchor="x", visible=False)
     figure.update_xaxes(visible=False)
     return figure
+
+
+def bars(values: NDArray[np.float32], *, dark: bool = False) -> "go.Figure":
+    """One bar for each number of a layer without space: negative values red, the rest blue.
+
+    Args:
+        values: float32 (K,).
+        dark: for a dark page.
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415 - as above
+
+    drawn = go.Bar(
+        x=np.arange(values.size),
+        y=values,
+        marker={"color": np.where(values < 0, RED, BLUE), "line_width": 0},
+        hovertemplate="unit %{x}: %{y:.4g}<extra></extra>",
+    )
+    figure = _plain(go.Figure(drawn), height=220, dark=dark)
+    figure.update_layout(margin={"b": 24, "l": 40})
+    return figure
+
+
+LINES = (BLUE, RED, "#3f9b6c", "#a06cc0")
+
+
+def depth_profile(
+    names: Sequence[str], curves: Mapping[str, Sequence[float]], *, log: bool = False, dark: bool = False
+) -> "go.Figure":
+    """Curves over the layers of a network, from pixels to classes.
+
+    Args:
+        names: the layers, in order.
+        curves: for each name of a curve, a value a layer.
+        log: a logarithmic axis.
+        dark: for a dark page.
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415 - as above
+
+    figure = go.Figure()
+    for (name, values), colour in zip(curves.items(), LINES, strict=False):
+        figure.add_scatter(
+            x=list(range(len(names))),
+            y=list(values),
+            name=name,
+            mode="lines+markers",
+            line={"color": colour, "width": 2},
+            customdata=list(names),
+            hovertemplate="%{customdata}<br>" + name + ": %{y:.4g}<extra></extra>",
+        )
+    figure = _plain(figure, height=260, dark=dark)
+    figure.update_layout(
+        showlegend=True, legend={"orientation": "h", "y": 1.15, "x": 0}, margin={"l": 48, "b": 90, "t": 30}
+    )
+    figure.update_xaxes(tickmode="array", tickvals=list(range(len(names))), ticktext=list(names), tickangle=40)
+    figure.update_yaxes(type="log" if log else "linear", showgrid=True, gridcolor="rgba(128,128,128,0.2)")
+    return figure
+
+
+def framed(
+    pixels: NDArray[np.uint8], field: tuple[int, int, int, int], colour: tuple[int, int, int] = (255, 196, 0)
+) -> NDArray[np.uint8]:
+    """A copy of the picture with a frame around a part of it; what lies outside the picture is cut off.
+
+    Args:
+        pixels: uint8 (H, W, 3).
+        field: top, left, bottom, right; the latter two exclusive.
+        colour: of the frame.
+    """
+    top, left, bottom, right = field
+    height, width = pixels.shape[:2]
+    top, left, bottom, right = max(0, top), max(0, left), min(height, bottom), min(width, right)
+    marked = np.ascontiguousarray(pixels)
+    marked = marked.copy() if marked is pixels else marked
+    thick = max(1, max(height, width) // 112)
+    return np.asarray(cv2.rectangle(marked, (left, top), (right - 1, bottom - 1), colour, thick), np.uint8)

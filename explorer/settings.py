@@ -22,6 +22,15 @@ MAX_INSPECTOR_SIZE = 48
 """Largest height and width of the picture in the pixel inspector, in pixels."""
 MAX_POOL_SIZE = 8
 
+MAX_MODEL_BYTES = 500 * MEGABYTE
+"""Largest network file, and most bytes that it may unpack to."""
+MAX_MODEL_PARAMETERS = 200_000_000
+"""Most numbers that an uploaded network may hold; VGG19 has 144 million."""
+TRIAL_SECONDS = 120.0
+"""How long the first loading of an uploaded network, in a process of its own, may take."""
+TRIAL_MEMORY = 6 * 2**30
+"""Bytes of memory that the first loading may use: TensorFlow itself, the file and the weights."""
+
 ROOT = Path(__file__).resolve().parent.parent
 ASSETS = ROOT / "assets"
 
@@ -35,6 +44,7 @@ class Settings:
         max_image_bytes: largest picture file that is opened, in bytes.
         max_image_pixels: largest picture that is decoded, in pixels (height × width).
         max_kernel_bytes: largest kernel JSON file that is read, in bytes.
+        weights_dir: folder in which weights of published networks are looked for first; ``EXPLORER_WEIGHTS_DIR``.
         max_shown_side: pictures are sent to the browser at most this wide and high, in pixels.
     """
 
@@ -42,6 +52,7 @@ class Settings:
     max_image_bytes: int = 50 * MEGABYTE
     max_image_pixels: int = 40 * MEGAPIXEL
     max_kernel_bytes: int = 100_000
+    weights_dir: Path | None = None
     max_shown_side: int = 1460  # Streamlit would shrink a wider one again, and blur it
 
 
@@ -62,4 +73,5 @@ def current() -> Settings:
     profiles = {"local": LOCAL, "hosted": HOSTED}
     if name not in profiles:
         raise ExplorerError(f"EXPLORER_PROFILE is {name!r}; it can be {' or '.join(profiles)}.")
-    return profiles[name]
+    folder = os.environ.get("EXPLORER_WEIGHTS_DIR", "").strip()
+    return replace(profiles[name], weights_dir=Path(folder).expanduser() if folder else None)

@@ -3,7 +3,7 @@
 Programs read ``picture.png`` (or the file named on the command line) and write ``result.npy`` and ``result.png``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from explorer import figures
@@ -18,6 +18,24 @@ _CHANNELS = {
     "blue": "x = photo[..., 2:3]  # the blue channel",
     "rgb": "x = photo  # each colour channel for itself",
 }
+_MODULES = {
+    "VGG16": "vgg16",
+    "VGG19": "vgg19",
+    "InceptionV3": "inception_v3",
+    "Xception": "xception",
+    "ResNet50": "resnet50",
+    "ResNet50V2": "resnet_v2",
+    "MobileNet": "mobilenet",
+    "MobileNetV2": "mobilenet_v2",
+    "MobileNetV3Small": "mobilenet_v3",
+    "MobileNetV3Large": "mobilenet_v3",
+    "EfficientNetB0": "efficientnet",
+    "EfficientNetV2B0": "efficientnet_v2",
+    "DenseNet121": "densenet",
+    "ConvNeXtTiny": "convnext",
+    "NASNetMobile": "nasnet",
+}
+"""Where ``keras.applications`` keeps each network's ``preprocess_input``."""
 _PAD_MODE = {"same": "constant", "valid": "constant", "reflect": "reflect", "edge": "edge"}
 
 
@@ -61,6 +79,75 @@ def kernel_program(filtering: Filtering, display: str, *, library: str = "numpy"
             "",
         ]
     )
+
+
+def feature_maps_program(layer: str, channels: Sequence[int], *, application: str | None, nested: bool) -> str:
+    """The program for the Feature maps page.
+
+    It reads ``picture.png``, at the network's size, and ``network.keras`` where the network is not one of
+    ``keras.applications``; it writes ``maps.npy`` and ``grid.png``.
+
+    Args:
+        layer: dotted path of the layer.
+        channels: those of the grid, in its order.
+        application: the network's name in ``keras.applications``; None for the file.
+        nested: the layer is inside a network inside the network, where Keras itself cannot reach it.
+
+    >>> "get_layer('stem')" in feature_maps_program("stem", [0], application=None, nested=False)
+    True
+    """
+    if application:
+        network = [
+            f'model = keras.applications.{application}(weights="imagenet")',
+            f"prepare = keras.applications.{_MODULES[application]}.preprocess_input",
+        ]
+    else:
+        network = ['model = keras.saving.load_model("network.keras")']
+    pixels = "prepare(picture[None].astype(np.float32))" if application else "picture[None].astype(np.float32)"
+    if nested:
+        look = [f"maps = tap(model, [{layer!r}])({pixels})[{layer!r}]"]
+    else:
+        look = [
+            f"layer = keras.Model(model.inputs, model.get_layer({layer!r}).output)",
+            f"maps = layer({pixels}, training=False)",
+        ]
+    return "\n".join(
+        [
+            "import cv2",
+            "import keras",
+            "import numpy as np",
+            *(["", "from explorer.models import tap"] if nested else []),
+            "",
+            'picture = cv2.imread("picture.png", cv2.IMREAD_UNCHANGED)',
+            "picture = picture[..., None] if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)",
+            *network,
+            *look,
+            "maps = keras.ops.convert_to_numpy(maps)[0]",
+            'np.save("maps.npy", maps)',
+            'print("shape", maps.shape, "minimum", maps.min(), "maximum", maps.max())',
+            *_grid_lines(channels),
+            "",
+        ]
+    )
+
+
+def _grid_lines(channels: Sequence[int]) -> list[str]:
+    """The maps side by side, each with mean 128 and 64 a standard deviation, as in Chollet's chapter."""
+    if not channels:
+        return []
+    columns = 12
+    return [
+        "",
+        f"channels = {list(channels)}",
+        "tiles = []",
+        "for channel in channels:",
+        "    one = maps[..., channel].astype(np.float64)",
+        "    one = (one - one.mean()) / max(one.std(), 1e-12) * 64 + 128  # each map alone",
+        "    tiles.append(np.clip(one, 0, 255).astype(np.uint8))",
+        f"tiles += [np.full_like(tiles[0], 128)] * (-len(tiles) % {columns})",
+        f"rows = [np.hstack(tiles[i : i + {columns}]) for i in range(0, len(tiles), {columns})]",
+        'cv2.imwrite("grid.png", cv2.applyColorMap(np.vstack(rows), cv2.COLORMAP_VIRIDIS))',
+    ]
 
 
 def _kernel_lines(filtering: Filtering) -> list[str]:

@@ -4,6 +4,7 @@ Everything here is integer arithmetic on one axis at a time; a picture is two ax
 (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2), so that the numbers agree with Keras.
 """
 
+import contextlib
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
@@ -158,19 +159,44 @@ def receptive_field(model: Network, layer: Network, *, input_size: Pair | None =
     Raises:
         LayerError: no such layer, or one below it whose windows are not known here.
     """
-    height, width = input_size or _input_size(model)
-    inputs = [(_Axis(height, 0, 1, 1, height), _Axis(width, 0, 1, 1, width)) for _ in _model_inputs(model)]
     try:
-        for path, found, axes in _walk(model, inputs):
+        for path, found, axes in _walk(model, _pixels(model, input_size)):
             if found is layer or path == layer:
-                return ReceptiveField(
-                    size=(axes[0].extent, axes[1].extent),
-                    stride=(axes[0].stride, axes[1].stride),
-                    start=(axes[0].start, axes[1].start),
-                )
+                return _field(axes)
     except KernelError as error:
         raise LayerError(f"The picture is too small for this network. {error}") from error
     raise LayerError(f"The network {model.name!r} has no layer {getattr(layer, 'name', layer)!r}.")
+
+
+def receptive_fields(model: Network, *, input_size: Pair | None = None) -> dict[str, ReceptiveField]:
+    """The same for every layer, in one walk: dotted path → receptive field.
+
+    Layers from the first one on whose windows are not known here are left out.
+
+    Args:
+        model: as in :func:`receptive_field`.
+        input_size: as in :func:`receptive_field`.
+
+    Raises:
+        LayerError: the model has no fixed picture size and none is given, or it has no graph.
+    """
+    fields: dict[str, ReceptiveField] = {}
+    inputs = _pixels(model, input_size)
+    with contextlib.suppress(KernelError, LayerError):
+        for path, _, axes in _walk(model, inputs):
+            fields.setdefault(path, _field(axes))
+    return fields
+
+
+def _pixels(model: Network, input_size: Pair | None) -> list["_Axes"]:
+    """Each input of the network: one pixel sees itself."""
+    height, width = input_size or _input_size(model)
+    return [(_Axis(height, 0, 1, 1, height), _Axis(width, 0, 1, 1, width)) for _ in _model_inputs(model)]
+
+
+def _field(axes: "_Axes") -> ReceptiveField:
+    rows, cols = axes
+    return ReceptiveField((rows.extent, cols.extent), (rows.stride, cols.stride), (rows.start, cols.start))
 
 
 @dataclass(frozen=True)
