@@ -16,4 +16,5 @@ with frame.page(
             st.image(thumbnail.picture, alt=thumbnail.alt, width="stretch")
             st.subheader(entry.title, anchor=False)
             st.markdown(entry.sentence)
-            st.page_link(entry.script, label=f"Open {entry.title}", icon=entry.icon)
+            if state.get(state.SHELL):  # a page file that was started by itself has no way to the others
+                st.page_link(entry.script, label=f"Open {entry.title}", icon=entry.icon)

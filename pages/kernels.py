@@ -12,6 +12,7 @@ with frame.page(
     visit = links.restore("kernels", kernel_options.CONTROLS)
     frame.notes(visit.notes)
     chosen, filtering, display = kernel_options.choose(arrived=visit.arrived)
+    links.share("kernels", kernel_options.CONTROLS)
     picture, dark = chosen.picture, frame.is_dark()
 
     view = cache.view(chosen.sha, filtering, display, dark, picture.pixels)
@@ -33,4 +34,3 @@ with frame.page(
             kernel_lab.theory(filtering, dark=dark)
 
     frame.explain("kernels", kernel_explanation.explanation(filtering, view, picture.pixels, dark=dark))
-    links.share("kernels", kernel_options.CONTROLS)

@@ -5,7 +5,9 @@ not have the picture cannot name it.
 """
 
 import base64
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
@@ -15,6 +17,9 @@ from numpy.typing import NDArray
 from explorer import figures, images, settings
 from explorer.filtering import Filtering
 from explorer.images import SAMPLES, Picture
+
+if TYPE_CHECKING:
+    from explorer.models import Classifier, LayerSummary
 
 THUMBNAIL_SIDE = 96
 AUTOMATIC = "auto"
@@ -133,3 +138,81 @@ def _page_png(pixels: NDArray[np.uint8]) -> tuple[bytes, float]:
     side = limits().max_shown_side
     small = images.reduce_to(pixels, side)
     return images.encode_png(figures.enlarge(small, 480)), max(pixels.shape[:2]) / max(small.shape[:2])
+
+
+Drawn = TypeVar("Drawn")
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def drawing(kind: str, key: tuple[Hashable, ...], _draw: Callable[[], Drawn]) -> Drawn:  # noqa: ARG001
+    """What ``_draw`` gives, kept: small, encoded pictures and their captions.
+
+    Args:
+        kind: names the drawing.
+        key: everything that it depends on.
+        _draw: makes it, when it is not there yet.
+    """
+    return _draw()
+
+
+# Networks. TensorFlow is imported inside, because the Kernels page uses this module too and must not wait for it.
+
+Maps = Mapping[str, NDArray[np.float32]]
+
+
+@st.cache_resource(max_entries=4, show_spinner="Waking TensorFlow and loading the network…")
+def network(name: str) -> "Classifier":
+    """A published network. Read-only, shared.
+
+    Raises:
+        ModelError: its weights cannot be had.
+    """
+    from explorer.models import load_pretrained  # noqa: PLC0415
+
+    return load_pretrained(name)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def layers(key: str, _classifier: "Classifier") -> "tuple[LayerSummary, ...]":  # noqa: ARG001
+    """What each layer of a network is."""
+    from explorer.models import describe_layers  # noqa: PLC0415
+
+    return tuple(describe_layers(_classifier.model, input_shape=_classifier.input_shape))
+
+
+@st.cache_resource(max_entries=3, show_spinner="The picture travels through the network…")
+def all_maps(key: str, sha: str, _classifier: "Classifier", _pixels: NDArray[np.uint8]) -> Maps:  # noqa: ARG001
+    """Every layer's output for one picture, in one pass: path → float32 (H, W, C), or (K,) without space.
+
+    A change of layer, order or colours then computes nothing. One picture takes 50 to 250 MB, so three are kept.
+    """
+    from explorer.activations import feature_maps  # noqa: PLC0415
+
+    paths = [layer.path for layer in layers(key, _classifier)]
+    outputs = {path: maps[0] for path, maps in feature_maps(_classifier, _pixels, paths).items()}
+    for maps in outputs.values():
+        maps.setflags(write=False)
+    return outputs
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def top_classes(
+    key: str,  # noqa: ARG001
+    sha: str,  # noqa: ARG001
+    _classifier: "Classifier",
+    _pixels: NDArray[np.uint8],
+) -> list[tuple[int, str, float]]:
+    """The five likeliest classes: index, name, probability."""
+    return _classifier.top(_pixels, 5)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def fitted(
+    key: str,  # noqa: ARG001
+    sha: str,  # noqa: ARG001
+    _classifier: "Classifier",
+    _pixels: NDArray[np.uint8],
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """The picture as the network reads it, uint8 (H, W, C), and a sentence for each thing that was done to it."""
+    pixels, sentences = _classifier.fit(_pixels)
+    return np.clip(np.rint(pixels[0]), 0, 255).astype(np.uint8), sentences

@@ -77,7 +77,7 @@ class Control:
     def draw(self, **options: Any) -> Any:
         """Draw the widget at the value the session holds, and return that value."""
         value = self.current()
-        if st.session_state.get(self.key) != value:
+        if self.key not in st.session_state or st.session_state[self.key] != value:
             self.put(value)
         self.widget(label=self.label, key=self.key, help=self.help, persist_state="session", **options)
         return self.current()
@@ -105,11 +105,15 @@ class Select(Control):
 
     def widget(self, **options: Any) -> None:
         """A drop-down list or a row of segments."""
-        names = list(self.options)
+        names = self.shown()
         if self.look == "list":
             st.selectbox(options=names, format_func=self._label, **options)
         else:
             st.segmented_control(options=names, format_func=self._label, required=True, **options)
+
+    def shown(self) -> list[str]:
+        """The names that can be chosen now."""
+        return list(self.options)
 
     def _label(self, name: str) -> str:
         return self.options.get(name, name)

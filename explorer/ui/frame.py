@@ -1,17 +1,15 @@
 """The frame that every page has: title and sentence above; below, the explanation, experiments, code and downloads."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import streamlit as st
 
 from explorer.errors import ExplorerError
 from explorer.settings import ASSETS
 from explorer.ui import site
-from explorer.ui.controls import Control
+from explorer.ui.texts import plain
 
 
 @dataclass(frozen=True)
@@ -80,11 +78,6 @@ def notes(sentences: Sequence[str]) -> None:
         st.info(plain(sentence), icon=":material/info:")
 
 
-def plain(text: str) -> str:
-    """Text with nothing in it that Markdown would act on: each sign that it could gets a backslash before it."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~$:])", r"\\\1", text)
-
-
 def explain(name: str, explanation: Explanation) -> None:
     """Draw *What am I seeing?*, *Try this*, *Show the code* and *Download*."""
     seeing, trying, code, download = st.tabs(["What am I seeing?", "Try this", "Show the code", "Download"])
@@ -116,13 +109,3 @@ def explain(name: str, explanation: Explanation) -> None:
                 on_click="ignore",
                 icon=":material/download:",
             )
-
-
-def setting(choices: Mapping[Control, Any]) -> Callable[[], None]:
-    """An action that sets controls to values, in order."""
-
-    def act() -> None:
-        for control, value in choices.items():
-            control.put(value)
-
-    return act

@@ -19,6 +19,7 @@ from explorer.kernels import KERNELS
 from explorer.settings import MAX_KERNEL_SIZE
 from explorer.ui import state
 from explorer.ui.controls import Control, Select, Whole
+from explorer.ui.texts import plain
 
 BASE = "_kernels_base"
 """The numbers in the grid before anything is typed over them: Rows, or None for the preset's own."""
@@ -257,7 +258,7 @@ def _draw_file_picker() -> None:
         st.caption('Rows of numbers: `{"weights": [[1, 0, -1], [2, 0, -2], [1, 0, -1]]}`')
     problem = state.get(FILE_TAKEN, ("", None))[1]
     if problem and st.session_state.get(FILE_WIDGET) is not None:
-        st.error(problem, icon=":material/error:")
+        st.error(plain(problem), icon=":material/error:")
 
 
 def _accept_file() -> None:

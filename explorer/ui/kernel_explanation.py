@@ -82,7 +82,6 @@ def size_formula(side: str, size: int, window: int, filtering: Filtering) -> str
 
 def _downloads(filtering: Filtering, display: str, pixels: NDArray[np.uint8], *, dark: bool) -> tuple[Download, ...]:
     """The result as picture and as numbers, and the kernel; each made when it is asked for."""
-
     preset = kernel_editor.PRESET.current()  # here: a download is made outside the session
 
     def picture() -> bytes:
@@ -98,6 +97,7 @@ def _downloads(filtering: Filtering, display: str, pixels: NDArray[np.uint8], *,
         return kernels.to_json(np.asarray(filtering.weights), preset)
 
     return (
+        Download("Picture, PNG", "picture.png", "image/png", lambda: images.encode_png(pixels)),
         Download("Result, PNG", "result.png", "image/png", picture),
         Download("Signed numbers, NPY", "result.npy", "application/octet-stream", array),
         Download("Kernel, JSON", "kernel.json", "application/json", kernel),

@@ -7,6 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer import figures, images, kernels
+from explorer.errors import KernelError
 from explorer.filtering import Filtering
 from explorer.kernels import KERNELS
 from explorer.settings import MAX_INSPECTOR_SIZE
@@ -124,8 +125,11 @@ def compare(filtering: Filtering, sha: str, pixels: NDArray[np.uint8], display: 
         columns = st.columns(4)
         for index, (slug, kernel) in enumerate(members.items()):
             with columns[index % 4]:
-                png = cache.preview(f"{sha} 200", filtering.with_weights(kernel.weights), display, dark, small)
-                st.image(png, width="stretch", output_format="PNG", alt=f"The picture under {kernel.name}")
+                try:
+                    png = cache.preview(f"{sha} 200", filtering.with_weights(kernel.weights), display, dark, small)
+                    st.image(png, width="stretch", output_format="PNG", alt=f"The picture under {kernel.name}")
+                except KernelError:
+                    st.caption("Its window is larger than the picture.")
                 st.button(
                     kernel.name,
                     key=f"kernels.use_{slug}",

@@ -4,9 +4,9 @@ import streamlit as st
 
 from explorer import figures
 from explorer.filtering import Filtering
-from explorer.ui import frame
 from explorer.ui.cache import View
 from explorer.ui.pickers import Chosen
+from explorer.ui.texts import plain
 
 
 def draw(chosen: Chosen, filtering: Filtering, view: View, *, dark: bool) -> None:
@@ -18,14 +18,14 @@ def draw(chosen: Chosen, filtering: Filtering, view: View, *, dark: bool) -> Non
                 view.source_png,
                 width="stretch",
                 output_format="PNG",  # or Streamlit makes it a JPEG, whose pixels are others
-                alt=f"{frame.plain(chosen.label)}, as the kernel is given it",
+                alt=f"{plain(chosen.label)}, as the kernel is given it",
             )
-            st.caption(f"**In** · {_shape(view.source_shape)} · {frame.plain(chosen.label)}")
+            st.caption(f"**In** · {_shape(view.source_shape)} · {plain(chosen.label)}")
         with right:
             st.image(view.result_png, width="stretch", output_format="PNG", alt="The result of the kernel")
             st.caption(f"**Out** · {_stages(filtering, view)} · {view.shown.legend}")
     for note in chosen.picture.notes:
-        left.caption(f":material/info: {frame.plain(note)}")
+        left.caption(f":material/info: {plain(note)}")
     with right:
         _figures(view, dark=dark)
 

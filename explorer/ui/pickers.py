@@ -13,6 +13,7 @@ from explorer.errors import ImageInputError
 from explorer.images import SAMPLE_LABELS, SAMPLES, Picture
 from explorer.ui import cache, state
 from explorer.ui.controls import Select
+from explorer.ui.texts import plain
 
 OWN = "own"
 """What a link says where the picture was the person's own: no link carries a picture."""
@@ -64,7 +65,7 @@ class ImageChoice(Select):
     def current(self) -> Any:
         """The sample pressed just now, else the picture chosen before, here or on another page."""
         pressed = st.session_state.get(self.key)
-        if pressed != OWN and self.allows(pressed) and pressed != state.get(state.TAKEN, {}).get(self.key):
+        if pressed != OWN and self.allows(pressed) and pressed != state.taken(self.key):
             return pressed
         chosen = state.get(state.PICTURE)
         return chosen.sample if chosen else self.initial()
@@ -81,7 +82,7 @@ class ImageChoice(Select):
         pressed = None if value == OWN else value
         if st.session_state.get(self.key) != pressed or self.key not in st.session_state:
             st.session_state[self.key] = pressed
-        _take(self.key, pressed)
+        state.take(self.key, pressed)
         st.pills(self.label, list(SAMPLES), format_func=_thumbnail_label, key=self.key, persist_state="session")
         return value
 
@@ -125,12 +126,12 @@ def pick_image(page: str, control: ImageChoice) -> Chosen:
             icon=":material/undo:",
             key=f"{page}.previous",
             disabled=previous is None,
-            help=f"Back to: {previous.label}" if previous else None,
+            help=f"Back to: {plain(previous.label)}" if previous else None,
             on_click=_back,
             args=(control.key,),
         )
         if problem:
-            st.error(problem, icon=":material/broken_image:")
+            st.error(plain(problem), icon=":material/broken_image:")
     return _current(control)
 
 
@@ -145,7 +146,7 @@ def _accept_upload(page: str) -> str | None:
     for key in (f"{page}.upload", f"{page}.camera"):
         upload = st.session_state.get(key)
         identity = getattr(upload, "file_id", None)
-        taken = state.get(state.TAKEN, {}).get(key)
+        taken = state.taken(key)
         if upload is None or identity is None:
             continue
         if taken is not None and taken[0] == identity:
@@ -158,11 +159,11 @@ def _accept_upload(page: str) -> str | None:
         try:
             _ = chosen.picture
             choose(chosen)
-            _take(f"{page}.image", None)
+            state.take(f"{page}.image", None)
             st.session_state[f"{page}.image"] = None
         except ImageInputError as error:
             sentence = str(error)
-        _take(key, (identity, sentence))
+        state.take(key, (identity, sentence))
         problem = sentence or problem
     return problem
 
@@ -173,13 +174,8 @@ def _back(image_key: str) -> None:
     if previous is not None:
         choose(previous)
         pressed = None if previous.sample == OWN else previous.sample
-        _take(image_key, pressed)
+        state.take(image_key, pressed)
         st.session_state[image_key] = pressed
-
-
-def _take(key: str, identity: Any) -> None:
-    """Note that a widget's value has been dealt with."""
-    state.put(state.TAKEN, {**state.get(state.TAKEN, {}), key: identity})
 
 
 def _thumbnail_label(name: str) -> str:

@@ -53,6 +53,13 @@ PAGES = (
         "Slide a small grid of numbers over a picture and watch edges, blurs and reliefs appear, sum by sum.",
         Thumbnail(ASSETS / "pages" / "kernels.png", "A cat's photo, and the same photo as edges in red and blue"),
     ),
+    Entry(
+        "pages/feature_maps.py",
+        "Feature maps",
+        ":material/layers:",
+        "Send a photo through a network that knows a thousand things, and look at what every layer makes of it.",
+        Thumbnail(ASSETS / "pages" / "feature_maps.png", "Maps of a cat's photo, from fine edges to coarse parts"),
+    ),
 )
 
 
@@ -66,7 +73,10 @@ def run() -> None:
     state.put(state.SHELL, True)
     page = _navigation()
     st.set_page_config(page_title=f"{page.title} · ConvNet Explorer", page_icon=str(ASSETS / "icon.png"), layout="wide")
-    page.run()
+    try:
+        page.run()
+    finally:
+        state.put(state.SHELL, False)
     with st.container(key="device", width="content"):
         device = describe()
         icon = ":material/developer_board:" if device.kind == "GPU" else ":material/memory:"

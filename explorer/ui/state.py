@@ -15,13 +15,19 @@ LINKS = "_links"
 VALUES = "_values"
 """The choices each page was last drawn with: page → {key: value}."""
 SHELL = "_shell"
-"""True once ``app.py`` has run in this session."""
+"""True while ``app.py`` runs a page."""
 PICTURE = "_picture"
 """The chosen picture, which follows the person from page to page: ``pickers.Chosen`` or None."""
 PREVIOUS_PICTURE = "_previous_picture"
 """The picture chosen before that one, for *Previous picture*."""
 OWN_PICTURE = "_own_picture"
 """The last picture of the person's own, which a link can only point at within the session."""
+NETWORK = "_network"
+"""The chosen network's name, which follows the person from page to page."""
+FIRST_LAYER = "_first_layer"
+"""The layer that pages open the present network with."""
+OWN_NETWORK = "_own_network"
+"""The uploaded network of this session: a ``Classifier`` or None."""
 TAKEN = "_taken"
 """The last value taken from each picture widget: widget key → its identity, so that only a new one counts."""
 
@@ -58,3 +64,13 @@ def remember(page: str, link: Mapping[str, str], values: Mapping[str, Any]) -> N
     """Keep what the page has just written into the URL and was drawn with."""
     put(LINKS, {**get(LINKS, {}), page: dict(link)})
     put(VALUES, {**get(VALUES, {}), page: dict(values)})
+
+
+def taken(key: str) -> Any:
+    """What :func:`take` noted of a widget last."""
+    return get(TAKEN, {}).get(key)
+
+
+def take(key: str, identity: Any) -> None:
+    """Note that a widget's value has been dealt with, so that only another one counts as new."""
+    put(TAKEN, {**get(TAKEN, {}), key: identity})

@@ -61,9 +61,7 @@ def choose(page, **case):
 class Expected:
     """What TensorFlow's rules give, written with np.pad and slices, away from how the component does it."""
 
-    def __init__(
-        self, pixels, *, kernel=SOBEL, stride=1, dilation=1, padding="same", bias=0, relu=False, **_
-    ):
+    def __init__(self, pixels, *, kernel=SOBEL, stride=1, dilation=1, padding="same", bias=0, relu=False, **_):
         self.kernel = np.array(kernel, dtype=float)
         self.stride, self.dilation, self.bias, self.relu = stride, dilation, bias, relu
         spans = [(k - 1) * dilation + 1 for k in self.kernel.shape]
@@ -292,9 +290,7 @@ def test_input_pixel_and_its_outputs(bench):
 
 
 def test_touch_on_a_phone(new_page, open_case):
-    phone = new_page(
-        viewport={"width": 360, "height": 780}, has_touch=True, is_mobile=True, device_scale_factor=2
-    )
+    phone = new_page(viewport={"width": 360, "height": 780}, has_touch=True, is_mobile=True, device_scale_factor=2)
     open_case(at=phone, pooling=["max", 2, 2])
     assert phone.evaluate("document.documentElement.scrollWidth") <= 360
     grid = phone.get_by_test_id("output-grid")

@@ -1,0 +1,299 @@
+"""The parts of the Feature maps page below the strip: one layer's maps, and one channel of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from explorer import datasets, depth, figures, images, maps
+from explorer.errors import LayerError
+from explorer.images import SAMPLE_LABELS, SAMPLES
+from explorer.models import Classifier, LayerSummary
+from explorer.models.filters import kernel_of
+from explorer.ui import cache, feature_options, map_components, pickers
+from explorer.ui.controls import Select, Switch
+from explorer.ui.feature_options import Choice
+from explorer.ui.feature_strip import most_active
+
+COLUMNS = 12
+TILE_SIDE = 96
+"""Height and width of a map in the grid, in pixels."""
+GAP = 3
+OPACITY = "feature_maps.opacity"
+SMOOTH = Switch(key="feature_maps.smooth", label="Smooth", default=False, help="Between cells, draw what lies between.")
+EXCITING = Select(
+    key="feature_maps.excite",
+    label="Among",
+    default="samples",
+    options={"samples": "the bundled photos", "shapes": "drawn shapes"},
+    look="segments",
+)
+EXCITING_COUNT = 60
+"""Drawn shapes that are looked through."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the parts below the strip look at.
+
+    Attributes:
+        classifier: the network.
+        layer: one of its layers.
+        outputs: every layer's output for the picture: path → (H, W, C), or (K,).
+        picture: uint8 (H, W, C), as the network reads it.
+        key: the network's key and the picture's hash, for caches.
+        dark: whether the page is dark.
+        channel: the one of the layer's channels that is looked at.
+    """
+
+    classifier: Classifier
+    layer: LayerSummary
+    outputs: Mapping[str, NDArray[np.float32]]
+    picture: NDArray[np.uint8]
+    key: tuple[str, str]
+    dark: bool
+    channel: int
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """The layer's output."""
+        return self.outputs[self.layer.path]
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """The picture with three channels."""
+        return self.picture if self.picture.shape[2] == 3 else self.picture.repeat(3, axis=2)
+
+
+def look(choice: Choice, *, dark: bool) -> tuple[Looked, tuple[str, ...]]:
+    """Show the picture to the network; return what came of it, and a sentence for each thing done to the picture.
+
+    Raises:
+        LayerError: the layer does not have the chosen channel.
+    """
+    classifier, sha = choice.classifier, choice.chosen.sha
+    picture, notes = cache.fitted(classifier.key, sha, classifier, choice.chosen.picture.pixels)
+    outputs = cache.all_maps(classifier.key, sha, classifier, picture)
+    channel = check_channel(feature_options.CHANNEL.current(), outputs[choice.layer.path], choice.layer.path)
+    return Looked(classifier, choice.layer, outputs, picture, (classifier.key, sha), dark, channel), notes
+
+
+def classes(looked: Looked) -> list[tuple[int, str, float]]:
+    """The five likeliest classes: index, name, probability."""
+    return cache.top_classes(*looked.key, looked.classifier, looked.picture)
+
+
+def heading(layer: LayerSummary) -> str:
+    """``block2a · 112 × 112 × 96``, with the kind of layer."""
+    return f"{layer.path} · {layer.kind} · {' × '.join(map(str, layer.output_shape))}"
+
+
+def draw(looked: Looked) -> None:
+    """The layer's maps on the left, one channel of them on the right; bars where no space is left."""
+    if not looked.layer.spatial:
+        bars(looked)
+        return
+    left, right = st.columns([1.9, 1])
+    with left:
+        grid(looked)
+    with right:
+        channel(looked)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One page of a layer's maps, drawn."""
+
+    png: bytes
+    columns: int
+    side: int
+    channels: tuple[int, ...]
+    labels: tuple[str, ...]
+    legend: str
+    low: float
+    high: float
+    number: int
+    count: int
+    dead: int
+
+
+def grid(looked: Looked) -> None:
+    """The layer's maps as a grid: a click chooses the channel."""
+    scale, sort = feature_options.SCALE.current(), feature_options.SORT.current()
+    per_page = feature_options.PER_PAGE
+    pages = -(-looked.values.shape[2] // per_page)
+    paging = replace(feature_options.PAGE, high=pages)
+    number = paging.draw(width=160) if pages > 1 else 1
+    key = (*looked.key, looked.layer.path, scale, sort, number, looked.dark)
+    sheet = cache.drawing("sheet", key, lambda: draw_sheet(looked.values, scale, sort, number - 1, dark=looked.dark))
+    map_components.channel_grid(
+        mosaic_png=sheet.png,
+        columns=sheet.columns,
+        count=len(sheet.channels),
+        side=sheet.side,
+        gap=GAP,
+        channels=sheet.channels,
+        labels=sheet.labels,
+        selected=looked.channel,
+        key="feature_maps.grid",
+        alt=f"The maps of {looked.layer.path}",
+        on_pick=feature_options.open_channel,
+    )
+    dead = f" · **{sheet.dead}** of {looked.values.shape[2]} are zero everywhere" if sheet.dead else ""
+    ends = f" · colours from {sheet.low:.4g} to {sheet.high:.4g}" if scale == "raw" else ""
+    st.caption(f"{sheet.legend}{ends}{dead}")
+
+
+def draw_sheet(values: NDArray[np.float32], scale: str, sort: str, number: int, *, dark: bool) -> Sheet:
+    """One page of a layer's maps in colours."""
+    page = maps.page(maps.order(values, sort), number, feature_options.PER_PAGE)
+    coloured = maps.coloured(values, scale, channels=page.channels, dark=dark)
+    ground = (20, 23, 28) if dark else (255, 255, 255)
+    drawn = maps.mosaic(coloured.tiles, COLUMNS, gap=GAP, side=TILE_SIDE, ground=ground)
+    found = maps.statistics(values)
+    labels = tuple(
+        f"channel {channel} · mean {found.mean[channel]:.3g} · {found.zeros[channel]:.0%} zeros"
+        for channel in page.channels
+    )
+    return Sheet(
+        png=images.encode_png(drawn.pixels),
+        columns=drawn.columns,
+        side=drawn.side,
+        channels=tuple(page.channels.tolist()),
+        labels=labels,
+        legend=coloured.legend,
+        low=coloured.low,
+        high=coloured.high,
+        number=page.number,
+        count=page.count,
+        dead=int(found.dead.sum()),
+    )
+
+
+def bars(looked: Looked) -> None:
+    """A layer without space: its numbers as bars."""
+    st.plotly_chart(
+        figures.bars(looked.values, dark=looked.dark),
+        key="feature_maps.bars",
+        theme=None,
+        config={"displayModeBar": False},
+        alt=f"The {looked.values.size} numbers of {looked.layer.path}",
+    )
+    st.caption(f"This layer has no space left: {looked.values.size:,} numbers, one for each unit.")
+
+
+def channel(looked: Looked) -> None:
+    """One channel: its map over the picture, and its histogram."""
+    number = looked.channel
+    values = looked.values[..., number]
+    chooser = replace(feature_options.CHANNEL, high=looked.values.shape[2] - 1)
+    chooser.draw(placeholder=f"{number}, the most active")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        opacity = st.slider("Opacity", 0.0, 1.0, 0.75, 0.05, key=OPACITY, persist_state="session", width=180)
+        smooth = SMOOTH.draw()
+    key = (*looked.key, looked.layer.path, number, opacity, smooth, looked.dark)
+    st.image(
+        cache.drawing("overlay", key, lambda: _overlay(looked, values, opacity, smooth=smooth)),
+        width="stretch",
+        output_format="PNG",
+        alt=f"Channel {number} over the picture",
+    )
+    low, high, zeros = float(values.min()), float(values.max()), float(np.mean(values == 0))
+    st.caption(f"from **{low:.4g}** to **{high:.4g}** · **{zeros:.0%}** zeros · {_field(looked.layer)}")
+    if low == high:
+        st.info(f"Every value of this map is {low:.4g}: for this picture the channel is silent.")
+    counts, edges = figures.count_values(values)
+    st.plotly_chart(
+        figures.histogram(counts, edges, dark=looked.dark),
+        key="feature_maps.histogram",
+        theme=None,
+        config={"displayModeBar": False},
+        alt="How often each value of the map occurs",
+    )
+
+
+def _overlay(looked: Looked, values: NDArray[np.float32], opacity: float, *, smooth: bool) -> bytes:
+    """The map over the picture, large enough to see."""
+    picture = figures.enlarge(looked.rgb, 560)
+    return images.encode_png(maps.overlay(picture, values, opacity=opacity, smooth=smooth, dark=looked.dark))
+
+
+def _field(layer: LayerSummary) -> str:
+    """How much of the picture one unit sees."""
+    if layer.receptive_field is None:
+        return "how much of the picture a unit sees is not known"
+    height, width = layer.receptive_field.size
+    return f"each unit sees {height} × {width} pixels"
+
+
+def weights(looked: Looked) -> None:
+    """The filter's own numbers, a slice for each of its inputs."""
+    number = looked.channel
+    kernel = kernel_of(looked.classifier.model, looked.layer.path, number)
+    if kernel is None:
+        st.caption(f"A {looked.layer.kind} layer has no filters of its own.")
+        return
+    height, width, depth_in = kernel.shape
+    strongest = np.argsort(-np.abs(kernel).sum(axis=(0, 1)), kind="stable")[:24]
+    coloured = maps.coloured(kernel, "raw", channels=strongest, dark=looked.dark)
+    drawn = maps.mosaic(coloured.tiles, 8, gap=GAP, side=64, ground=(20, 23, 28) if looked.dark else (255, 255, 255))
+    st.image(images.encode_png(drawn.pixels), output_format="PNG", alt=f"The weights of channel {number}")
+    inputs = ", ".join(map(str, strongest[:6])) + (" …" if len(strongest) > 6 else "")
+    st.caption(
+        f"{height} × {width} × {depth_in} weights from {kernel.min():.3g} to {kernel.max():.3g}; the slices for the "
+        f"{len(strongest)} inputs that weigh most (input {inputs}). {coloured.legend}"
+    )
+
+
+def exciting(looked: Looked) -> None:
+    """The pictures of a set that excite the channel most, and the part that does it."""
+    number = looked.channel
+    where = EXCITING.draw()
+    key = (looked.classifier.key, looked.layer.path, number, where)
+    found = cache.drawing("exciting", key, lambda: _exciting(looked, number, where))
+    columns = st.columns(4)
+    for index, (png, sentence) in enumerate(found):
+        with columns[index % 4]:
+            st.image(png, width="stretch", output_format="PNG", alt=sentence)
+            st.caption(sentence)
+    st.caption("Framed: the part of the picture that the most excited unit sees.")
+
+
+def _exciting(looked: Looked, number: int, where: str) -> list[tuple[bytes, str]]:
+    """Each picture with its frame, and a sentence."""
+    names, pictures = picture_set(where)
+    fitted = np.stack([looked.classifier.fit(picture)[0][0] for picture in pictures])
+    best = depth.most_exciting(looked.classifier, fitted, looked.layer.path, number, k=8)
+    drawn = []
+    for one in best:
+        picture = np.clip(np.rint(fitted[one.index]), 0, 255).astype(np.uint8)
+        picture = picture if picture.shape[2] == 3 else picture.repeat(3, axis=2)
+        if looked.layer.receptive_field is not None and looked.layer.spatial:
+            picture = figures.framed(picture, looked.layer.receptive_field.at(one.row, one.col))
+        drawn.append((images.encode_png(figures.enlarge(picture, 160)), f"{names[one.index]} · {one.value:.3g}"))
+    return drawn
+
+
+def picture_set(where: str) -> tuple[list[str], list[NDArray[np.uint8]]]:
+    """The bundled photos, or some drawn shapes, with a name each."""
+    if where == "samples":
+        return list(SAMPLE_LABELS.values()), [pickers.sample(name).picture.pixels for name in SAMPLES]
+    shapes = datasets.load("shapes")
+    chosen = shapes.validation
+    names = [shapes.class_names[label] for label in chosen.labels[:EXCITING_COUNT]]
+    return names, list(chosen.images[:EXCITING_COUNT])
+
+
+def check_channel(number: int | None, values: NDArray[np.float32], path: str) -> int:
+    """The chosen channel, or the most active one.
+
+    Raises:
+        LayerError: the layer has no such channel.
+    """
+    if number is None:
+        return int(most_active(values)[0]) if values.ndim == 3 else int(values.argmax())
+    if number >= values.shape[-1]:
+        raise LayerError(f"The layer {path} has the channels 0 to {values.shape[-1] - 1}; there is no {number}.")
+    return number
