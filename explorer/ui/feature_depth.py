@@ -62,8 +62,8 @@ def distillation(looked: Looked, layers: tuple[LayerSummary, ...]) -> None:
 def _probe(looked: Looked, paths: list[str]) -> None:
     """How far the classes of a small labelled set have come apart, layer by layer."""
     st.markdown(
-        "**Less about pixels, more about class?** On each layer's channel means a linear classifier learns to tell circles, "
-        f"squares and triangles apart ({3 * PICTURES_A_CLASS} drawn pictures, five-fold cross-validation)."
+        "**Less about pixels, more about class?** On each layer's channel means a linear classifier learns to tell "
+        f"circles, squares and triangles apart ({3 * PICTURES_A_CLASS} drawn pictures, five-fold cross-validation)."
     )
     key = ("probe", looked.classifier.key, tuple(paths))
     points = state.get(PROBES, {}).get(key)
