@@ -1,7 +1,7 @@
 # ConvNet Explorer. `make` alone lists the commands.
 
 PYTHON ?= $(firstword $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done))
+	$$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done))
 VENV ?= .venv
 PORT ?= 8501
 REQUIREMENTS ?= requirements.txt
@@ -32,7 +32,7 @@ browser-test: $(DEV_STAMP) ## the tests that drive a real Chromium; a skip is a 
 	EXPLORER_REQUIRE_BROWSER=1 $(BIN)/python -m pytest tests/browser
 
 bench: $(DEV_STAMP) ## ratios, each measured in one run
-	$(BIN)/python benchmarks/bench_kernels.py
+	PYTHONPATH=. $(BIN)/python benchmarks/bench_kernels.py
 
 format: $(DEV_STAMP) ## put the code in its standard form
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
@@ -42,8 +42,9 @@ clean: ## remove the environment and every cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found."; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@test -n "$(PYTHON)" || { \
+		echo "Python 3.11, 3.12 or 3.13 with its venv module is needed (on Debian: apt install python3-venv)."; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 # opencv-python needs the system's libGL. Where that is missing, the same cv2 without windows takes its place.
 $(RUN_STAMP): $(REQUIREMENTS) requirements.txt | $(BIN)/python
@@ -51,7 +52,9 @@ $(RUN_STAMP): $(REQUIREMENTS) requirements.txt | $(BIN)/python
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
 		version=$$(sed -n 's/^opencv-python==//p' requirements.txt); \
 		echo "No libGL here: opencv-python-headless takes the place of opencv-python."; \
-		$(BIN)/python -m pip uninstall --quiet --yes opencv-python && $(PIP) opencv-python-headless==$$version; }
+		$(BIN)/python -m pip uninstall --quiet --yes opencv-python; \
+		$(PIP) --force-reinstall --no-deps opencv-python-headless==$$version; }
+	@$(BIN)/python -c 'import cv2'
 	@touch $@
 
 $(DEV_STAMP): requirements-dev.txt $(RUN_STAMP)

@@ -59,6 +59,11 @@ class _Slide:
         return np.asarray(places[place])
 
 
+MAX_OPENCV_CHANNELS = 128
+"""Channels that OpenCV's arrays can have; more are filtered one by one."""
+BY_FOURIER = 100
+"""Cells above which OpenCV takes a kernel through a Fourier transform."""
+
 _BORDERS = {
     "same": cv2.BORDER_CONSTANT,
     "valid": cv2.BORDER_CONSTANT,
@@ -191,21 +196,30 @@ def _with_opencv(picture: Picture, weights: Floats, slide: _Slide) -> Floats:
     rows, cols = (slide.output_size(picture.shape[i], weights.shape[i]) for i in range(2))
     spread = _spread(weights, slide.dilation)
     source = picture.astype(np.float32, copy=False)
+    by_fourier = spread.size > BY_FOURIER
+    delta = 0.0 if by_fourier else slide.bias
 
     def filtered(channels: Floats, kernel: Floats) -> Floats:
         border = _BORDERS[slide.padding]
-        full = cv2.filter2D(channels, cv2.CV_32F, kernel, anchor=(left, above), delta=slide.bias, borderType=border)
+        full = cv2.filter2D(channels, cv2.CV_32F, kernel, anchor=(left, above), delta=delta, borderType=border)
         return np.asarray(full, dtype=np.float32)
 
-    if weights.ndim == 2:
+    if weights.ndim == 2 and picture.shape[2] <= MAX_OPENCV_CHANNELS:
         full = filtered(source, spread).reshape(picture.shape)
     else:
-        planes = [filtered(source[..., c], spread[..., c]) for c in range(picture.shape[2])]
+        cells = spread if spread.ndim == 3 else spread[..., np.newaxis].repeat(picture.shape[2], axis=2)
+        planes = [filtered(source[..., c], cells[..., c]) for c in range(picture.shape[2])]
         full = np.stack(planes, axis=2)
     result = np.ascontiguousarray(full[:: slide.stride, :: slide.stride][:rows, :cols])
-    if spread.size > 100 and _all_whole(picture, weights, slide.bias):
-        np.rint(result, out=result)  # OpenCV takes a large kernel through a Fourier transform, so a 0 may be 1e-12
-    return result
+    return _cleaned(result, source, weights) + np.float32(slide.bias) if by_fourier else result
+
+
+def _cleaned(result: Floats, source: Floats, weights: Floats) -> Floats:
+    """Take the noise of the Fourier transform out, so that a 0 is a 0 and has no sign."""
+    largest = float(np.abs(source).max()) * float(np.abs(weights).sum())
+    result[np.abs(result) < 1e-6 * largest] = 0
+    whole = largest < 2**22 and (weights == np.rint(weights)).all() and (source == np.rint(source)).all()
+    return np.rint(result, out=result) if whole else result
 
 
 def _spread(weights: Floats, dilation: int) -> Floats:
@@ -214,14 +228,6 @@ def _spread(weights: Floats, dilation: int) -> Floats:
     spread = np.zeros((rows, cols, *weights.shape[2:]), np.float32)
     spread[::dilation, ::dilation] = weights
     return spread
-
-
-def _all_whole(picture: Picture, weights: Floats, bias: float) -> bool:
-    """Whether the exact result is made of whole numbers that float32 holds."""
-    if not np.issubdtype(picture.dtype, np.integer) or picture.dtype.itemsize > 2:
-        return False
-    largest = np.iinfo(picture.dtype).max * np.abs(weights).sum() + abs(bias)
-    return bool(largest < 2**22 and (weights == np.rint(weights)).all() and float(bias).is_integer())
 
 
 def _with_keras(picture: Picture, weights: Floats, slide: _Slide) -> Floats:

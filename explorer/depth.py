@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -268,7 +269,7 @@ class Excitement:
     Attributes:
         index: of the picture in its set.
         value: of the channel there, in the units of the layer.
-        row: of the cell in the map; the first of equal ones.
+        row: of the cell in the map; of equal ones, that with the highest surroundings.
         col: the same.
     """
 
@@ -298,7 +299,7 @@ def most_exciting(
         DatasetError: no pictures.
         LayerError: no such layer or channel.
     """
-    found: list[Excitement] = []
+    found: list[tuple[float, Excitement]] = []
     for first, outputs in _batches(network, images, [layer]):
         spatial = outputs[layer]
         if not 0 <= channel < spatial.shape[3]:
@@ -306,9 +307,13 @@ def most_exciting(
                 f"The layer {layer!r} has the channels 0 to {spatial.shape[3] - 1}; there is no {channel}."
             )
         for index, values in enumerate(spatial[..., channel], start=first):
-            row, col = np.unravel_index(int(values.argmax()), values.shape)
-            found.append(Excitement(index, float(values[row, col]), int(row), int(col)))
-    return sorted(found, key=lambda one: -one.value)[: max(0, k)]
+            # A capped activation (ReLU6) has many highest cells: the one with the highest surroundings counts.
+            surroundings = cv2.blur(np.ascontiguousarray(values), (3, 3), borderType=cv2.BORDER_REPLICATE)
+            highest = np.where(values == values.max(), surroundings, -np.inf)
+            row, col = np.unravel_index(int(highest.argmax()), values.shape)
+            found.append((float(values.mean()), Excitement(index, float(values[row, col]), int(row), int(col))))
+    found.sort(key=lambda one: (-one[1].value, -one[0]))  # and of equal pictures the one with the higher mean
+    return [one for _, one in found[: max(0, k)]]
 
 
 def patch_of(field: tuple[int, int, int, int], image: NDArray[np.uint8]) -> NDArray[np.uint8]:

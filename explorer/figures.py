@@ -41,26 +41,35 @@ class Shown:
     """A picture of an array of numbers.
 
     Attributes:
-        pixels: uint8 (H, W, 3).
+        levels: uint8 (H, W, 1), a place in ``table`` for each pixel; or (H, W, 3), the colours themselves.
         low, high: the values at the two ends of the colour scale.
         clipped: the share of values outside that range, 0–1; they are drawn as if at its end.
         legend: one sentence: what the colours mean.
         signed: whether the colours tell negative from positive.
+        table: uint8 (256, 3), RGB; None where the levels are greys or colours as they are.
     """
 
-    pixels: NDArray[np.uint8]
+    levels: NDArray[np.uint8]
     low: float
     high: float
     clipped: float
     legend: str
     signed: bool = False
+    table: NDArray[np.uint8] | None = None
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The picture in colours: uint8 (H, W, 3)."""
+        if self.table is not None:
+            return self.table[self.levels[..., 0]]
+        return self.levels if self.levels.shape[2] == 3 else self.levels.repeat(3, axis=2)
 
 
 def _bytes(scaled: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Values in 0–255 as uint8 (H, W, 3); what lies outside is clipped."""
-    whole = np.rint(np.clip(scaled, np.float32(0), np.float32(255)))
-    pixels: NDArray[np.uint8] = np.asarray(whole, np.uint8)
-    return pixels if pixels.shape[2] == 3 else pixels.repeat(3, axis=2)
+    """Values in 0–255 as uint8 of the same shape; what lies outside is clipped."""
+    whole = np.clip(scaled, np.float32(0), np.float32(255))
+    levels: NDArray[np.uint8] = np.rint(whole, out=whole).astype(np.uint8)
+    return levels
 
 
 def diverging_table(*, dark: bool = False) -> NDArray[np.uint8]:
@@ -70,6 +79,12 @@ def diverging_table(*, dark: bool = False) -> NDArray[np.uint8]:
     columns = [np.interp(position, np.linspace(-1, 1, len(anchors)), anchors[:, channel]) for channel in range(3)]
     table: NDArray[np.uint8] = np.rint(np.stack(columns, axis=1)).astype(np.uint8)
     return table
+
+
+def viridis_table() -> NDArray[np.uint8]:
+    """256 colours from violet to yellow: uint8 (256, 3), RGB."""
+    drawn = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_VIRIDIS)
+    return np.ascontiguousarray(drawn[:, 0, ::-1])
 
 
 def signed(values: NDArray[np.float32], *, dark: bool = False) -> Shown:
@@ -88,9 +103,8 @@ def signed(values: NDArray[np.float32], *, dark: bool = False) -> Shown:
     if values.shape[2] == 3:
         legend = "Zero is mid-grey in each channel; brighter is positive, darker is negative."
         return Shown(index, -extreme, extreme, beyond, legend, signed=True)
-    pixels = diverging_table(dark=dark)[index[..., 0]]
     legend = "Blue is positive, red is negative, neutral is zero."
-    return Shown(pixels, -extreme, extreme, beyond, legend, signed=True)
+    return Shown(index, -extreme, extreme, beyond, legend, signed=True, table=diverging_table(dark=dark))
 
 
 def scale_end(magnitudes: NDArray[np.float32]) -> float:
@@ -108,8 +122,8 @@ def absolute(values: NDArray[np.float32], *, dark: bool = False) -> Shown:  # no
     index = _bytes(magnitudes * np.float32(255 / high if high else 0.0))
     if values.shape[2] == 3:
         return Shown(index, 0.0, high, beyond, "Brightness is the size of the value; its sign is not shown.")
-    pixels = cv2.cvtColor(cv2.applyColorMap(index[..., 0], cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
-    return Shown(pixels, 0.0, high, beyond, "Yellow is the largest size, violet is zero; the sign is not shown.")
+    legend = "Yellow is the largest size, violet is zero; the sign is not shown."
+    return Shown(index, 0.0, high, beyond, legend, table=viridis_table())
 
 
 def clipped(values: NDArray[np.float32], *, dark: bool = False) -> Shown:  # noqa: ARG001
@@ -188,6 +202,11 @@ def count_values(values: NDArray[np.float32], bins: int = 64) -> tuple[NDArray[n
     return counts, edges
 
 
+def ground(*, dark: bool = False) -> tuple[int, int, int]:
+    """The page's own background, RGB, for what a mosaic leaves free."""
+    return (20, 23, 28) if dark else (255, 255, 255)
+
+
 INK_LIGHT, INK_DARK = "#31333f", "#e6e6ea"
 BLUE, RED, GREY = "#2f7fc1", "#c8553d", "#8a8f98"
 
@@ -209,25 +228,45 @@ def _plain(figure: "go.Figure", *, height: int, dark: bool) -> "go.Figure":
     return figure
 
 
-def histogram(counts: NDArray[np.int64], edges: NDArray[np.float32], *, dark: bool = False) -> "go.Figure":
-    """How often each value occurs: negative values red, the rest blue.
+def histogram(counts: NDArray[np.int64], edges: NDArray[np.float32], *, dark: bool = False) -> str:
+    """How often each value occurs, as a small SVG: negative values red, the rest blue.
+
+    A chart library would keep the whole page waiting for its script, and this is the first thing a page shows.
+    Where a few values are far more frequent than the rest, the heights are logarithms.
 
     Args:
         counts: int (bins,).
-        edges: float (bins + 1,), as from ``numpy.histogram``.
+        edges: float (bins + 1,), as from :func:`count_values`.
         dark: for a dark page.
-    """
-    import plotly.graph_objects as go  # noqa: PLC0415 - a program that draws no chart need not load it
 
-    centres = (edges[:-1] + edges[1:]) / 2
-    colours = np.where(centres < 0, RED, BLUE)
-    hover = "%{y:,} values near %{x:.4g}<extra></extra>"
-    bars = go.Bar(x=centres, y=counts, marker={"color": colours, "line_width": 0}, hovertemplate=hover)
-    figure = _plain(go.Figure(bars), height=140, dark=dark)
-    figure.update_layout(margin_b=24)
-    figure.update_yaxes(visible=False, type="log" if counts.max(initial=0) > 50 * max(1, np.median(counts)) else None)
-    figure.update_xaxes(title=None)
-    return figure
+    >>> histogram(np.array([1, 3]), np.float32([-1, 0, 1])).count("<rect")
+    2
+    """
+    heights = counts.astype(float)
+    logarithmic = counts.max(initial=0) > 50 * max(1, float(np.median(counts)))
+    if logarithmic:
+        heights = np.log1p(heights)
+    heights *= 70 / max(1e-9, heights.max(initial=0.0))
+    width, ink = 400 / len(counts), INK_DARK if dark else INK_LIGHT
+    rects = "".join(
+        f'<rect x="{i * width:.2f}" y="{72 - height:.2f}" width="{width * 0.94:.2f}" height="{height:.2f}" '
+        f'fill="{RED if edges[i] + edges[i + 1] < 0 else BLUE}"/>'
+        for i, height in enumerate(heights)
+        if height > 0
+    )
+    low, high = float(edges[0]), float(edges[-1])
+    places = [(low, 0.0, "start"), (high, 400.0, "end")]
+    if low < 0 < high:
+        places.insert(1, (0.0, 400 * -low / (high - low), "middle"))
+    said = (
+        f'<text x="400" y="10" text-anchor="end" fill="{GREY}" font-size="10" font-family="sans-serif">log scale</text>'
+    )
+    words = "".join(
+        f'<text x="{x:.1f}" y="88" text-anchor="{anchor}" fill="{ink}" font-size="11" font-family="sans-serif">'
+        f"{value:.4g}</text>"
+        for value, x, anchor in places
+    )
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 92" width="400" height="92">{rects}{words}{said if logarithmic else ""}</svg>'
 
 
 def heatmap(
@@ -282,8 +321,8 @@ def bars(values: NDArray[np.float32], *, dark: bool = False) -> "go.Figure":
 
     drawn = go.Bar(
         x=np.arange(values.size),
-        y=values,
-        marker={"color": np.where(values < 0, RED, BLUE), "line_width": 0},
+        y=values.ravel(),
+        marker={"color": np.where(values.ravel() < 0, RED, BLUE), "line_width": 0},
         hovertemplate="unit %{x}: %{y:.4g}<extra></extra>",
     )
     figure = _plain(go.Figure(drawn), height=220, dark=dark)

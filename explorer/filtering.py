@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from explorer import convolution, images, pooling, windows
 from explorer.convolution import Engine
+from explorer.errors import KernelError
 from explorer.windows import Padding
 
 CHANNELS: Mapping[str, str] = MappingProxyType({"grey": "Grey", "red": "R", "green": "G", "blue": "B", "rgb": "RGB"})
@@ -110,6 +111,12 @@ class Filtering:
         if self.relu:
             response = np.maximum(response, 0)
         if self.pooling != "none":
+            height, width = response.shape[:2]
+            if min(height, width) < self.pool_size:
+                raise KernelError(
+                    f"The pooling block has {self.pool_size} × {self.pool_size} cells, but the result of the convolution "
+                    f"only {height} × {width}. Choose a smaller block or a smaller stride, or no pooling."
+                )
             response = pooling.pool(response, self.pool_size, kind=self.pooling, engine=engine)
         return response
 

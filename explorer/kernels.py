@@ -178,7 +178,7 @@ def _compass(slug: str, name: str, ring: tuple[int, ...]) -> dict[str, Kernel]:
         weights = np.zeros((3, 3))
         for place, weight in enumerate(ring):
             weights[cells[(place + turn) % 8]] = weight
-        note = f"Bright where the picture gets brighter towards the {direction}."
+        note = f"Positive where the picture gets brighter towards the {direction}."
         kernels[f"{slug}-{direction}"] = Kernel(f"{name}, {direction}", _frozen(weights), "Compass", note)
     return kernels
 
@@ -205,19 +205,19 @@ _SHARPEN = _fixed("Sharpen", {
 # I. Sobel and G. Feldman (1968), J. Prewitt (1970), H. Scharr (2000), L. Roberts (1963), D. Marr and
 # E. Hildreth (1980, the Laplacian of Gaussian); V and H as in introductory courses such as A. Ng's (2017).
 _EDGES = _fixed("Edges", {
-    "outline": ("Outline", "-1 -1 -1 / -1 8 -1 / -1 -1 -1", "Bright where a pixel outshines all around it."),
+    "outline": ("Outline", "-1 -1 -1 / -1 8 -1 / -1 -1 -1", "Positive where a pixel outshines all around it."),
     "vertical-edges": ("Vertical edges (V)", "1 0 -1 / 1 0 -1 / 1 0 -1",
-        "Bright where it is darker on the right."),
+        "Positive where it is darker on the right."),
     "horizontal-edges": ("Horizontal edges (H)", "1 1 1 / 0 0 0 / -1 -1 -1",
-        "Bright where it is darker below."),
+        "Positive where it is darker below."),
     "sobel-x": ("Sobel, left to right", "-1 0 1 / -2 0 2 / -1 0 1",
-        "Bright where it gets brighter rightwards."),
+        "Positive where it gets brighter rightwards."),
     "sobel-y": ("Sobel, top to bottom", "-1 -2 -1 / 0 0 0 / 1 2 1",
-        "Bright where it gets brighter downwards."),
+        "Positive where it gets brighter downwards."),
     "sobel-left": ("Sobel, right to left", "1 0 -1 / 2 0 -2 / 1 0 -1",
-        "Bright where it gets brighter leftwards."),
+        "Positive where it gets brighter leftwards."),
     "sobel-top": ("Sobel, bottom to top", "1 2 1 / 0 0 0 / -1 -2 -1",
-        "Bright where it gets brighter upwards."),
+        "Positive where it gets brighter upwards."),
     "prewitt-x": ("Prewitt, left to right", "-1 0 1 / -1 0 1 / -1 0 1", "As Sobel, with three equal rows."),
     "prewitt-y": ("Prewitt, top to bottom", "-1 -1 -1 / 0 0 0 / 1 1 1",
         "As Sobel, with three equal columns."),
@@ -238,12 +238,12 @@ _COMPASSES = (_compass("kirsch", "Kirsch", (5, 5, 5, -3, -3, -3, -3, -3))
               | _compass("robinson", "Robinson", (1, 2, 1, 0, -1, -2, -1, 0)))
 # Gonzalez and Woods, section 10.2, "Line detection".
 _LINES = _fixed("Lines", {
-    "line-horizontal": ("Horizontal lines", "-1 -1 -1 / 2 2 2 / -1 -1 -1", "Bright on thin lines that lie."),
-    "line-vertical": ("Vertical lines", "-1 2 -1 / -1 2 -1 / -1 2 -1", "Bright on thin lines that stand."),
+    "line-horizontal": ("Horizontal lines", "-1 -1 -1 / 2 2 2 / -1 -1 -1", "Positive on thin lines that lie."),
+    "line-vertical": ("Vertical lines", "-1 2 -1 / -1 2 -1 / -1 2 -1", "Positive on thin lines that stand."),
     "line-rising": ("Rising lines", "-1 -1 2 / -1 2 -1 / 2 -1 -1",
-        "Bright on thin lines that rise to the right."),
+        "Positive on thin lines that rise to the right."),
     "line-falling": ("Falling lines", "2 -1 -1 / -1 2 -1 / -1 -1 2",
-        "Bright on thin lines that fall to the right."),
+        "Positive on thin lines that fall to the right."),
 })
 # Source: J. Daugman, "Uncertainty relation for resolution in space, spatial frequency, and orientation",
 # 1985. The angle is that of the wave; the stripes stand across it.

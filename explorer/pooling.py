@@ -172,4 +172,6 @@ def _checked(image: ArrayLike, size: int, stride: int | None, padding: str, kind
         raise KernelError(f"Pooling has no padding {padding!r}; it can be same or valid.")
     if kind not in ("max", "average"):
         raise KernelError(f"There is no {kind!r} pooling; it can be max or average.")
+    for side in picture.shape[:2]:  # raises when the window does not fit
+        windows.output_size(side, size, step_size, "same" if padding == "same" else "valid")
     return picture.astype(np.float32), step_size

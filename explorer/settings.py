@@ -22,10 +22,15 @@ MAX_INSPECTOR_SIZE = 48
 """Largest height and width of the picture in the pixel inspector, in pixels."""
 MAX_POOL_SIZE = 8
 
-MAX_MODEL_BYTES = 500 * MEGABYTE
+MAX_MODEL_BYTES = 650 * MEGABYTE
 """Largest network file, and most bytes that it may unpack to."""
 MAX_MODEL_PARAMETERS = 200_000_000
 """Most numbers that an uploaded network may hold; VGG19 has 144 million."""
+MAX_NETWORK_SIDE = 2048
+"""Largest height and width, in pixels, of the pictures that a network reads."""
+MAX_CLASSES = 100_000
+MAX_MAP_VALUES = 250_000_000
+"""Most numbers that all the maps of one picture may be, 4 bytes each; NASNetMobile and DenseNet121 have 30 million."""
 TRIAL_SECONDS = 120.0
 """How long the first loading of an uploaded network, in a process of its own, may take."""
 TRIAL_MEMORY = 6 * 2**30

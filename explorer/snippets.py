@@ -1,6 +1,6 @@
-"""The short program that reproduces what a page shows: complete, runnable, nothing of ``explorer`` in it.
+"""The short program that reproduces what a page shows: complete, runnable, and of ``explorer`` only what has to be.
 
-Programs read ``picture.png`` (or the file named on the command line) and write ``result.npy`` and ``result.png``.
+Programs read ``picture.png``, which the page offers for download, and write arrays and pictures beside it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,24 +18,6 @@ _CHANNELS = {
     "blue": "x = photo[..., 2:3]  # the blue channel",
     "rgb": "x = photo  # each colour channel for itself",
 }
-_MODULES = {
-    "VGG16": "vgg16",
-    "VGG19": "vgg19",
-    "InceptionV3": "inception_v3",
-    "Xception": "xception",
-    "ResNet50": "resnet50",
-    "ResNet50V2": "resnet_v2",
-    "MobileNet": "mobilenet",
-    "MobileNetV2": "mobilenet_v2",
-    "MobileNetV3Small": "mobilenet_v3",
-    "MobileNetV3Large": "mobilenet_v3",
-    "EfficientNetB0": "efficientnet",
-    "EfficientNetV2B0": "efficientnet_v2",
-    "DenseNet121": "densenet",
-    "ConvNeXtTiny": "convnext",
-    "NASNetMobile": "nasnet",
-}
-"""Where ``keras.applications`` keeps each network's ``preprocess_input``."""
 _PAD_MODE = {"same": "constant", "valid": "constant", "reflect": "reflect", "edge": "edge"}
 
 
@@ -55,10 +37,8 @@ def kernel_program(filtering: Filtering, display: str, *, library: str = "numpy"
     True
     """
     stages = {"numpy": _numpy_stages, "keras": _keras_stages}[library](filtering)
-    imports = ["import sys", "", "import cv2", "import numpy as np"]
-    if library == "keras":
-        imports.insert(2, "import keras")
-        imports[2:4] = ["import cv2", "import keras"]
+    keras = ["import keras"] if library == "keras" else []
+    imports = ["import sys", "", "import cv2", *keras, "import numpy as np"]
     return "\n".join(
         [
             *imports,
@@ -81,58 +61,59 @@ def kernel_program(filtering: Filtering, display: str, *, library: str = "numpy"
     )
 
 
-def feature_maps_program(layer: str, channels: Sequence[int], *, application: str | None, nested: bool) -> str:
+def feature_maps_program(layer: str, channels: Sequence[int], scale: str, *, nested: bool, own_layers: bool) -> str:
     """The program for the Feature maps page.
 
-    It reads ``picture.png``, at the network's size, and ``network.keras`` where the network is not one of
-    ``keras.applications``; it writes ``maps.npy`` and ``grid.png``.
+    It reads ``picture.png`` and ``network.keras``, both from the page's downloads, and writes ``maps.npy`` and, for
+    a layer with maps, ``grid.png``.
 
     Args:
         layer: dotted path of the layer.
-        channels: those of the grid, in its order.
-        application: the network's name in ``keras.applications``; None for the file.
+        channels: those of the grid, in its order; none for a layer without maps.
+        scale: one of ``maps.SCALES``.
         nested: the layer is inside a network inside the network, where Keras itself cannot reach it.
+        own_layers: the network begins with a preprocessing layer of this project.
 
-    >>> "get_layer('stem')" in feature_maps_program("stem", [0], application=None, nested=False)
+    >>> "get_layer('stem')" in feature_maps_program("stem", [0], "each", nested=False, own_layers=False)
     True
     """
-    if application:
-        network = [
-            f'model = keras.applications.{application}(weights="imagenet")',
-            f"prepare = keras.applications.{_MODULES[application]}.preprocess_input",
-        ]
-    else:
-        network = ['model = keras.saving.load_model("network.keras")']
-    pixels = "prepare(picture[None].astype(np.float32))" if application else "picture[None].astype(np.float32)"
+    own = ["import explorer.models.preprocessing  # the network's first layer"] if own_layers else []
+    own += ["from explorer.models import tap  # Keras cannot reach into a network inside a network"] if nested else []
     if nested:
-        look = [f"maps = tap(model, [{layer!r}])({pixels})[{layer!r}]"]
+        look = [f"maps = tap(model, [{layer!r}])(pixels)[{layer!r}]"]
     else:
         look = [
             f"layer = keras.Model(model.inputs, model.get_layer({layer!r}).output)",
-            f"maps = layer({pixels}, training=False)",
+            "maps = layer(pixels, training=False)",
         ]
     return "\n".join(
         [
-            "import cv2",
-            "import keras",
-            "import numpy as np",
-            *(["", "from explorer.models import tap"] if nested else []),
+            *["import cv2", "import keras", "import numpy as np"],
+            *(["", *own] if own else []),
             "",
             'picture = cv2.imread("picture.png", cv2.IMREAD_UNCHANGED)',
             "picture = picture[..., None] if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)",
-            *network,
+            "pixels = picture[None].astype(np.float32)  # 0 to 255: the preprocessing is inside the network",
+            'model = keras.saving.load_model("network.keras")',
             *look,
             "maps = keras.ops.convert_to_numpy(maps)[0]",
             'np.save("maps.npy", maps)',
             'print("shape", maps.shape, "minimum", maps.min(), "maximum", maps.max())',
-            *_grid_lines(channels),
+            *_grid_lines(channels, scale),
             "",
         ]
     )
 
 
-def _grid_lines(channels: Sequence[int]) -> list[str]:
-    """The maps side by side, each with mean 128 and 64 a standard deviation, as in Chollet's chapter."""
+_SCALED = {
+    "each": "(one - one.mean()) / max(one.std(), 1e-12) * 64 + 128  # each map alone",
+    "shared": "(one - maps.mean()) / max(maps.std(), 1e-12) * 64 + 128  # one scale for the layer",
+    "raw": "(one - maps.min()) * (255 / max(np.ptp(maps), 1e-12))  # from the lowest to the highest value",
+}
+
+
+def _grid_lines(channels: Sequence[int], scale: str) -> list[str]:
+    """The maps side by side, scaled as on the page."""
     if not channels:
         return []
     columns = 12
@@ -142,7 +123,7 @@ def _grid_lines(channels: Sequence[int]) -> list[str]:
         "tiles = []",
         "for channel in channels:",
         "    one = maps[..., channel].astype(np.float64)",
-        "    one = (one - one.mean()) / max(one.std(), 1e-12) * 64 + 128  # each map alone",
+        f"    one = {_SCALED[scale]}",
         "    tiles.append(np.clip(one, 0, 255).astype(np.uint8))",
         f"tiles += [np.full_like(tiles[0], 128)] * (-len(tiles) % {columns})",
         f"rows = [np.hstack(tiles[i : i + {columns}]) for i in range(0, len(tiles), {columns})]",

@@ -25,12 +25,12 @@ with frame.page(
     st.subheader("Every sum, laid open", anchor=False)
     kernel_lab.inspect(filtering, tile)
 
-    more = st.tabs(["Compare kernels", "Theory"], key="kernels.more", on_change="rerun")
-    if more[0].open:
-        with more[0]:
-            kernel_lab.compare(filtering, chosen.sha, picture.pixels, display, dark=dark)
-    if more[1].open:
-        with more[1]:
-            kernel_lab.theory(filtering, dark=dark)
-
-    frame.explain("kernels", kernel_explanation.explanation(filtering, view, picture.pixels, dark=dark))
+    frame.explain(
+        "kernels",
+        kernel_options.TABS,
+        kernel_explanation.explanation(filtering, view, picture.pixels, dark=dark),
+        {
+            "compare": lambda: kernel_lab.compare(filtering, chosen.sha, picture.pixels, display, dark=dark),
+            "theory": lambda: kernel_lab.theory(filtering, dark=dark),
+        },
+    )

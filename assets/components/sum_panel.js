@@ -69,7 +69,7 @@ class SumPanel {
       cell.dataset.product = tap.product;
       cell.classList.toggle("padded", !inside(tap));
       cell.classList.toggle("lit", index === lit);
-      factors.textContent = `${shown(tap.pixel, 0)} × ${shown(tap.weight, 2)}`;
+      factors.textContent = `${shown(tap.pixel, Number.isInteger(tap.pixel) ? 0 : 1)} × ${shown(tap.weight, 2)}`;
       product.textContent = shown(tap.product, Math.abs(tap.product) < 100 ? 1 : 0);
     });
     this.account(step, options);

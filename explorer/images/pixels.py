@@ -1,9 +1,11 @@
 """Small operations on pictures that are already arrays."""
 
 import hashlib
+import io
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from explorer.errors import ImageInputError
 
@@ -111,6 +113,26 @@ def encode_png(image: np.ndarray) -> bytes:
     ordered = image[:, :, ::-1] if image.ndim == 3 and image.shape[2] == 3 else image  # OpenCV wants B, G, R
     _, encoded = cv2.imencode(".png", np.ascontiguousarray(ordered), [cv2.IMWRITE_PNG_COMPRESSION, 1])
     return encoded.tobytes()
+
+
+def encode_indexed_png(levels: np.ndarray, table: np.ndarray) -> bytes:
+    """A picture of at most 256 colours as a PNG file: the places in a table of colours, and the table.
+
+    Several times quicker to write than the same picture in full colour, and to the pixel the same.
+
+    Args:
+        levels: uint8 (H, W) or (H, W, 1), places in the table.
+        table: uint8 (256, 3), RGB.
+
+    Raises:
+        ImageInputError: the array is not uint8, empty or of another shape.
+    """
+    _check_shape(levels)
+    picture = Image.fromarray(np.ascontiguousarray(levels.reshape(levels.shape[:2])))
+    picture.putpalette(table.tobytes())
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
 def _check_shape(image: np.ndarray) -> None:

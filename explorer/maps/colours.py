@@ -155,6 +155,12 @@ def between(values: Floats, low: float, high: float, *, dark: bool = False) -> P
     return pixels
 
 
+def colour_bar(low: float, high: float, *, dark: bool = False) -> Pixels:
+    """The colours of a scale from its lowest to its highest value: uint8 (10, 256, 3)."""
+    values = np.linspace(low, high, 256, dtype=np.float32)[np.newaxis].repeat(10, axis=0)
+    return between(values, low, high, dark=dark)
+
+
 def _viridis() -> Pixels:
     """256 colours, uint8 (256, 3), RGB."""
     table = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_VIRIDIS)

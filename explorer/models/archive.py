@@ -18,7 +18,7 @@ from typing import Any, overload
 
 import keras
 
-from explorer import settings
+from explorer import device, settings
 from explorer.errors import ModelError
 from explorer.models.classifier import Classifier
 from explorer.models.inspection import (
@@ -100,6 +100,7 @@ def load_classifier(
     entries = read_entries(content, MAX_MODEL_BYTES)
     check_config(entries[CONFIG])
     model = _load(entries, trusted=trusted)
+    layer_paths(model)  # raises for a network that was never built, whose parameters cannot be counted
     _check_parameters(model.count_params())
     return Classifier(model, _names(model, entries[METADATA], class_names), name)
 
@@ -132,9 +133,10 @@ def _load(entries: dict[str, bytes], *, trusted: bool) -> Any:
         path.write_bytes(_pack(entries))
         if not trusted:
             _try(path)
+        device.prepare()
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
-        except (ValueError, TypeError, KeyError, OSError) as error:
+        except Exception as error:
             raise ModelError("Keras cannot load this network. Save it again with Keras 3.") from error
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from explorer.errors import ModelError
 from explorer.models.layers import final_activation, layer_paths, tap
 from explorer.models.sizing import fit
+from explorer.settings import MAX_CLASSES, MAX_NETWORK_SIDE
 
 DEFAULT_SIDE = 224
 """Height and width, in pixels, given to a network that accepts any size."""
@@ -59,6 +60,8 @@ class Classifier:
                 neither softmax nor sigmoid nor none, or there are too few or too many names.
         """
         paths = layer_paths(model)
+        if not paths:
+            raise ModelError("The network has no layers: its output is its input.")
         self.model = model
         self.class_names = tuple(class_names)
         self.name = name
@@ -182,6 +185,10 @@ def _picture_shape(model: Any) -> tuple[int, int, int]:
             "It has to be one input (height, width, channels) with 1 or 3 channels."
         )
     height, width, channels = shapes[0]
+    if max(height or 0, width or 0) > MAX_NETWORK_SIDE:
+        raise ModelError(
+            f"The network reads pictures of {height} × {width} pixels; {MAX_NETWORK_SIDE} × {MAX_NETWORK_SIDE} is the limit."
+        )
     return height or DEFAULT_SIDE, width or DEFAULT_SIDE, channels
 
 
@@ -193,6 +200,8 @@ def _output_units(model: Any) -> int:
             f"The network {model.name!r} does not tell classes apart: its output is {found}. "
             "It has to be one row with a number for each class."
         )
+    if shapes[0][0] > MAX_CLASSES:
+        raise ModelError(f"The network tells {shapes[0][0]:,} classes apart; {MAX_CLASSES:,} is the limit.")
     return int(shapes[0][0])
 
 

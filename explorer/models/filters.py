@@ -37,7 +37,10 @@ def kernel_of(model: Any, path: str, channel: int) -> NDArray[np.float32] | None
     if kernel is None or len(kernel.shape) != 4:
         return None
     weights = np.asarray(kernel, np.float32)
-    if type(every[path]).__name__ == "DepthwiseConv2D":  # (kh, kw, inputs, multiplier): outputs go input by input
+    kind = type(every[path]).__name__
+    if kind == "Conv2DTranspose":  # (kh, kw, outputs, inputs)
+        weights = weights.swapaxes(2, 3)
+    elif kind == "DepthwiseConv2D":  # (kh, kw, inputs, multiplier): outputs go input by input
         weights = weights.reshape(*weights.shape[:2], 1, -1)
     if not 0 <= channel < weights.shape[3]:
         raise LayerError(f"The layer {path} has the channels 0 to {weights.shape[3] - 1}; there is no {channel}.")

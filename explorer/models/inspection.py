@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import h5py  # type: ignore[import-untyped]
+import keras
 
 from explorer.errors import ModelError
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 ENTRIES = (CONFIG, METADATA, WEIGHTS)
-OWN_PACKAGE = "convnet_explorer"
-"""The package that this program's layers are registered under."""
+OWN_LAYER = ("CaffePreprocessing", "explorer.models.preprocessing", "convnet_explorer>CaffePreprocessing")
+"""Class, module and registered name of the one layer of this program that a file may hold."""
 MAX_TEXT_BYTES = 32_000_000
 """Most bytes of config.json; that of NASNetLarge has about two million."""
 
@@ -165,9 +166,9 @@ def _check_part(part: dict[str, Any]) -> None:
         )
     if module is None and kind in _VALUES:
         return
-    if registered.startswith(f"{OWN_PACKAGE}>") and str(module).startswith("explorer."):
+    if (kind, module, registered) == OWN_LAYER:
         return
-    if kind == "function" and module in ("builtins", "keras.activations"):
+    if kind == "function" and module in ("builtins", "keras.activations") and _is_activation(part.get("config")):
         return  # Keras looks these up by name among its own
     if str(module).startswith(_OPERATIONS) and kind != "function":
         return
@@ -178,6 +179,10 @@ def _check_part(part: dict[str, Any]) -> None:
         f"The network holds {str(kind)[:80]!r} of {str(module or registered or 'an unknown module')[:80]!r}, which is "
         "not a layer of Keras. Only networks made of Keras's own layers can be opened here."
     )
+
+
+def _is_activation(name: object) -> bool:
+    return isinstance(name, str) and name.isidentifier() and hasattr(keras.activations, name)
 
 
 def _arrays(group: h5py.Group) -> Iterator[h5py.Dataset]:

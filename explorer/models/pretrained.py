@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import keras
 
-from explorer import settings
+from explorer import device, settings
 from explorer.errors import ModelError
 from explorer.models.classifier import Classifier
 from explorer.models.efficientnet_lite import efficientnet_lite0
@@ -195,6 +195,7 @@ def load_pretrained(
         raise ModelError(f"There is no published network {name!r} here; there are {', '.join(PRETRAINED)}.")
     if weights not in ("imagenet", None):
         raise ModelError(f'The weights {weights!r} are not known; they can be "imagenet" or None, which is random.')
+    device.prepare()
     entry = PRETRAINED[name]
     path = _weights_path(entry, on_progress) if weights else None
     # Keras numbers unnamed layers thread by thread: in a new one they are conv2d, conv2d_1, … each time.

@@ -6,7 +6,7 @@ not have the picture cannot name it.
 
 import base64
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import cv2
@@ -15,8 +15,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer import figures, images, settings
+from explorer.errors import ModelError
 from explorer.filtering import Filtering
 from explorer.images import SAMPLES, Picture
+from explorer.settings import MAX_MAP_VALUES
 
 if TYPE_CHECKING:
     from explorer.models import Classifier, LayerSummary
@@ -69,9 +71,9 @@ class View:
     Attributes:
         source_png, result_png: the two pictures, at most ``max_shown_side`` wide and high.
         source_shape, result_shape: (H, W, C) of the arrays they were made from.
-        reduction: by how much the result was made smaller for the page; 1 where it was not.
+        source_reduction, reduction: by how much each was made smaller for the page; 1 where it was not.
         display: the one of ``DISPLAYS`` that was used.
-        shown: ranges and legend of the result's colours (its ``pixels`` are empty here).
+        shown: ranges and legend of the result's colours (its ``levels`` are empty here).
         low, high: least and greatest value of the result.
         negative: share of values below zero, 0–1.
         counts, edges: histogram of the result's values.
@@ -81,6 +83,7 @@ class View:
     result_png: bytes
     source_shape: tuple[int, ...]
     result_shape: tuple[int, ...]
+    source_reduction: float
     reduction: float
     display: str
     shown: figures.Shown
@@ -92,9 +95,9 @@ class View:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def source_png(sha: str, channels: str, _filtering: Filtering, _pixels: NDArray[np.uint8]) -> bytes:  # noqa: ARG001
-    """The picture as the kernel is given it."""
-    return _page_png(figures.clipped(_filtering.source(_pixels)).pixels)[0]
+def source_png(sha: str, channels: str, _filtering: Filtering, _pixels: NDArray[np.uint8]) -> tuple[bytes, float]:  # noqa: ARG001
+    """The picture as the kernel is given it, and by how much it was reduced for the page."""
+    return _page_png(figures.clipped(_filtering.source(_pixels)))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -104,19 +107,19 @@ def view(sha: str, filtering: Filtering, display: str, dark: bool, _pixels: NDAr
     result = filtered.result
     display = figures.automatic(result) if display == AUTOMATIC else display
     shown = figures.DISPLAYS[display].draw(result, dark=dark)
-    png, reduction = _page_png(shown.pixels)
+    png, reduction = _page_png(shown)
     low, high = float(result.min()), float(result.max())
     counts, edges = figures.count_values(result)
+    source, source_reduction = source_png(sha, filtering.channels, filtering, _pixels)
     return View(
-        source_png=source_png(sha, filtering.channels, filtering, _pixels),
+        source_png=source,
         result_png=png,
         source_shape=filtered.source.shape,
         result_shape=result.shape,
+        source_reduction=source_reduction,
         reduction=reduction,
         display=display,
-        shown=figures.Shown(
-            np.empty((0, 0, 3), np.uint8), shown.low, shown.high, shown.clipped, shown.legend, shown.signed
-        ),
+        shown=replace(shown, levels=np.empty((0, 0, 1), np.uint8)),
         low=low,
         high=high,
         negative=float(np.count_nonzero(result < 0)) / result.size,
@@ -130,14 +133,23 @@ def preview(sha: str, filtering: Filtering, display: str, dark: bool, _pixels: N
     """The result alone, for a small picture in a mosaic."""
     result = filtering.apply(_pixels).result
     display = figures.automatic(result) if display == AUTOMATIC else display
-    return images.encode_png(figures.enlarge(figures.DISPLAYS[display].draw(result, dark=dark).pixels, 200))
+    return _png(figures.DISPLAYS[display].draw(result, dark=dark), 200)
 
 
-def _page_png(pixels: NDArray[np.uint8]) -> tuple[bytes, float]:
-    """A picture for the page: reduced when it is large, its pixels repeated when it is tiny."""
+def _page_png(shown: figures.Shown) -> tuple[bytes, float]:
+    """A picture for the page, and by how much it was reduced; the pixels of a tiny one are repeated."""
     side = limits().max_shown_side
-    small = images.reduce_to(pixels, side)
-    return images.encode_png(figures.enlarge(small, 480)), max(pixels.shape[:2]) / max(small.shape[:2])
+    longest = max(shown.levels.shape[:2])
+    if longest > side:
+        small = images.reduce_to(shown.pixels, side)
+        return images.encode_png(small), longest / max(small.shape[:2])
+    return _png(shown, 480), 1.0
+
+
+def _png(shown: figures.Shown, side: int) -> bytes:
+    """The picture in the fewest bytes that hold it exactly."""
+    levels = figures.enlarge(shown.levels, side)
+    return images.encode_png(levels) if shown.table is None else images.encode_indexed_png(levels, shown.table)
 
 
 Drawn = TypeVar("Drawn")
@@ -180,15 +192,22 @@ def layers(key: str, _classifier: "Classifier") -> "tuple[LayerSummary, ...]":  
     return tuple(describe_layers(_classifier.model, input_shape=_classifier.input_shape))
 
 
-@st.cache_resource(max_entries=3, show_spinner="The picture travels through the network…")
+@st.cache_resource(max_entries=4, show_spinner="The picture travels through the network…")
 def all_maps(key: str, sha: str, _classifier: "Classifier", _pixels: NDArray[np.uint8]) -> Maps:  # noqa: ARG001
     """Every layer's output for one picture, in one pass: path → float32 (H, W, C), or (K,) without space.
 
-    A change of layer, order or colours then computes nothing. One picture takes 50 to 250 MB, so three are kept.
+    A change of layer, order or colours then computes nothing. One picture takes 50 to 250 MB, so four are kept.
     """
     from explorer.activations import feature_maps  # noqa: PLC0415
 
-    paths = [layer.path for layer in layers(key, _classifier)]
+    every = layers(key, _classifier)
+    values = sum(int(np.prod([side or 1 for side in layer.output_shape])) for layer in every)
+    if values > MAX_MAP_VALUES:
+        raise ModelError(
+            f"All the maps of this network are {values / 1e6:,.0f} million numbers for one picture; "
+            f"{MAX_MAP_VALUES / 1e6:,.0f} million is the limit. Choose a smaller network."
+        )
+    paths = [layer.path for layer in every]
     outputs = {path: maps[0] for path, maps in feature_maps(_classifier, _pixels, paths).items()}
     for maps in outputs.values():
         maps.setflags(write=False)

@@ -6,9 +6,12 @@ trusted: what is not allowed is never drawn, the default takes its place.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.mutable_tab_container import TabContainer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +100,7 @@ class Select(Control):
     def allowed(self) -> str:
         """The names."""
         names = list(self.options)
-        return f"the choices are {', '.join(names[:12])}{' …' if len(names) > 12 else ''}"
+        return f"the choices are {', '.join(names)}" if len(names) < 8 else "there is no such choice"
 
     def read(self, text: str) -> str:
         """Itself."""
@@ -117,6 +120,26 @@ class Select(Control):
 
     def _label(self, name: str) -> str:
         return self.options.get(name, name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tabs(Select):
+    """One of several tabs: the session holds its label, as ``st.tabs`` does, the link its name."""
+
+    def current(self) -> str:
+        """The open tab's name."""
+        label = st.session_state.get(self.key)
+        return next((name for name, known in self.options.items() if known == label), self.initial())
+
+    def put(self, value: Any) -> None:
+        """Open a tab. Only before the tabs are drawn."""
+        st.session_state[self.key] = self.options[value]
+
+    def containers(self) -> "dict[str, TabContainer]":
+        """Draw the tabs; name → its container, whose ``open`` says whether it is the one that is seen."""
+        self.put(self.current())
+        drawn = st.tabs(list(self.options.values()), key=self.key, on_change="rerun")
+        return dict(zip(self.options, drawn, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +195,15 @@ class Real(Control):
     def widget(self, **options: Any) -> None:
         """A number field with steppers."""
         st.number_input(min_value=self.low, max_value=self.high, step=self.step, **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slider(Real):
+    """The same, as a slider."""
+
+    def widget(self, **options: Any) -> None:
+        """A slider."""
+        st.slider(min_value=self.low, max_value=self.high, step=self.step, **options)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The Feature maps page's curves: what changes along the depth, and how two pictures grow alike or apart."""
 
+import time
 from collections.abc import Callable
 
 import cv2
@@ -11,7 +12,11 @@ from explorer import datasets, depth, figures, images, maps, overview
 from explorer.models import Classifier, LayerSummary
 from explorer.ui import cache, feature_options, state
 from explorer.ui.feature_lab import Looked
+from explorer.ui.feature_strip import titles
+from explorer.ui.texts import plain
 
+TURNED = ("mirror", "upside-down")
+"""Comparisons that move every part of the picture elsewhere."""
 PROBED = 12
 """Layers along the depth that are measured."""
 PICTURES_A_CLASS = 40
@@ -25,10 +30,11 @@ def distillation(looked: Looked, layers: tuple[LayerSummary, ...]) -> None:
         st.info("This network has no layers with maps.")
         return
     paths = [layer.path for layer in chosen]
-    found = [depth.profile_of(path, looked.outputs[path]) for path in paths]
+    key = (*looked.key, tuple(paths))
+    found = cache.drawing("profile", key, lambda: [depth.profile_of(path, looked.outputs[path]) for path in paths])
     st.plotly_chart(
         figures.depth_profile(
-            [one.path for one in found],
+            titles(paths),
             {
                 "side of a map": [one.height for one in found],
                 "channels": [one.channels for one in found],
@@ -44,17 +50,17 @@ def distillation(looked: Looked, layers: tuple[LayerSummary, ...]) -> None:
     )
     st.plotly_chart(
         figures.depth_profile(
-            paths,
+            titles(paths),
             {
                 "share of zeros": [one.zeros for one in found],
-                "share of dead channels": [one.dead / one.channels for one in found],
+                "share of channels silent for this picture": [one.dead / one.channels for one in found],
             },
             dark=looked.dark,
         ),
         key="feature_maps.zeros",
         theme=None,
         config={"displayModeBar": False},
-        alt="Zeros and dead channels by depth",
+        alt="Zeros and silent channels by depth",
     )
     _probe(looked, paths)
 
@@ -68,16 +74,12 @@ def _probe(looked: Looked, paths: list[str]) -> None:
     key = ("probe", looked.classifier.key, tuple(paths))
     points = state.get(PROBES, {}).get(key)
     if points is None and st.button("Measure it", key="feature_maps.probe", icon=":material/science:"):
-        bar = st.progress(0.0, "Showing the pictures to the network…")
-        points = cache.drawing(
-            "probe", key, lambda: measure(looked.classifier, paths, lambda share: bar.progress(min(1.0, share)))
-        )
+        points = _with_progress(looked.classifier, paths)
         state.put(PROBES, {**state.get(PROBES, {}), key: points})
-        bar.empty()
     if points:
         st.plotly_chart(
             figures.depth_profile(
-                [point.path for point in points],
+                titles([point.path for point in points]),
                 {"accuracy": [point.accuracy for point in points], "chance": [point.chance for point in points]},
                 dark=looked.dark,
             ),
@@ -89,6 +91,24 @@ def _probe(looked: Looked, paths: list[str]) -> None:
 
 
 PROBES = "_feature_maps_probes"
+"""Probe curves measured in this session: (network, layers) → points."""
+
+
+def _with_progress(classifier: Classifier, paths: list[str]) -> list[depth.ProbePoint]:
+    """Measure, with a bar and the time left. *Stop*, or any other choice, ends it at the next batch."""
+    place = st.empty()
+    started = time.monotonic()
+    with place.container(horizontal=True, vertical_alignment="center"):
+        bar = st.progress(0.0, "Showing the pictures to the network…")
+        st.button("Stop", key="feature_maps.probe_stop", icon=":material/stop:")
+
+    def report(share: float) -> None:
+        left = (time.monotonic() - started) * (1 - share) / max(share, 1e-6)
+        bar.progress(min(1.0, share), f"{share:.0%} done, about {left:.0f} s left")
+
+    points = measure(classifier, paths, report)
+    place.empty()
+    return points
 
 
 def measure(classifier: Classifier, paths: list[str], on_progress: Callable[[float], object]) -> list[depth.ProbePoint]:
@@ -132,10 +152,13 @@ def two_pictures(looked: Looked, layers: tuple[LayerSummary, ...]) -> None:
         return
     if how == "previous":
         classifier = looked.classifier
-        other, _ = cache.fitted(classifier.key, previous.sha, classifier, previous.picture.pixels)
+        sha = previous.sha
+        other, _ = cache.fitted(classifier.key, sha, classifier, previous.picture.pixels)
     else:
+        sha = f"{looked.key[1]} {how}"
         other = altered(looked.picture, how)
-    outputs = cache.all_maps(looked.classifier.key, images.fingerprint(other), looked.classifier, other)
+    outputs = cache.all_maps(looked.classifier.key, sha, looked.classifier, other)
+    outputs = {path: turned_back(values, how) for path, values in outputs.items()}
     left, right, third = st.columns(3)
     rgb = other if other.shape[2] == 3 else other.repeat(3, axis=2)
     for column, picture, label in ((left, looked.rgb, "this picture"), (right, rgb, feature_options.COMPARISONS[how])):
@@ -146,17 +169,25 @@ def two_pictures(looked: Looked, layers: tuple[LayerSummary, ...]) -> None:
         channel = looked.channel
         a, b = (every[looked.layer.path][..., channel] for every in (looked.outputs, outputs))
         ends = maps.ends(np.stack([a, b], axis=-1))
-        for column, values in ((left, a), (right, b), (third, a - b)):
+        for column, values in ((left, a), (right, b)):
             with column:
-                _one_map(values, ends if column is not third else None, dark=looked.dark)
-        third.caption(f"first minus second, channel {channel} of {looked.layer.path}")
+                _one_map(values, ends, dark=looked.dark)
+        with third:
+            _difference(a, b, dark=looked.dark)
+            turned = ", the second turned back" if how in TURNED else ""
+            st.caption(f"first minus second{turned}; channel {channel} of {plain(looked.layer.path)}")
     with third:
-        st.caption(_answers(looked, other))
+        st.caption(_answers(looked, sha, other))
     paths = [layer.path for layer in overview.stages(layers, PROBED)]
+    cosines = cache.drawing(
+        "cosines",
+        (*looked.key, sha, tuple(paths)),
+        lambda: [maps.cosine(looked.outputs[path], outputs[path]) for path in paths],
+    )
     st.plotly_chart(
         figures.depth_profile(
-            paths,
-            {"cosine similarity": [maps.cosine(looked.outputs[path], outputs[path]) for path in paths]},
+            titles(paths),
+            {"cosine similarity": cosines},
             dark=looked.dark,
         ),
         key="feature_maps.cosine",
@@ -166,9 +197,25 @@ def two_pictures(looked: Looked, layers: tuple[LayerSummary, ...]) -> None:
     )
 
 
-def _one_map(values: NDArray[np.float32], ends: tuple[float, float] | None, *, dark: bool) -> None:
+def turned_back(values: NDArray[np.float32], how: str) -> NDArray[np.float32]:
+    """The maps of a mirrored picture, mirrored back, so that each cell meets the one for the same part."""
+    if values.ndim != 3 or how not in TURNED:
+        return values
+    return values[:, ::-1] if how == "mirror" else values[::-1]
+
+
+def _difference(a: NDArray[np.float32], b: NDArray[np.float32], *, dark: bool) -> None:
+    """The one map minus the other, zero in the middle of the colours."""
+    extreme = float(np.abs(a - b).max())
+    if extreme == 0:
+        st.info("The two maps are the same, value by value.")
+    else:
+        _one_map(a - b, (-extreme, extreme), dark=dark)
+
+
+def _one_map(values: NDArray[np.float32], ends: tuple[float, float], *, dark: bool) -> None:
     """A map in its colours, the range printed."""
-    low, high = ends or maps.ends(np.append(values, -1e-9))
+    low, high = ends
     pixels = maps.overlay(
         np.zeros((*values.shape, 3), np.uint8), values.astype(np.float32), opacity=1.0, low=low, high=high, dark=dark
     )
@@ -176,7 +223,9 @@ def _one_map(values: NDArray[np.float32], ends: tuple[float, float] | None, *, d
     st.caption(f"colours from {low:.3g} to {high:.3g}")
 
 
-def _answers(looked: Looked, other: NDArray[np.uint8]) -> str:
+def _answers(looked: Looked, sha: str, other: NDArray[np.uint8]) -> str:
     """The likeliest class of each picture."""
-    answers = [looked.classifier.top(picture, 1)[0] for picture in (looked.picture, other)]
-    return " → ".join(f"**{name}** {share:.0%}" for _, name, share in answers)
+    key, classifier = looked.classifier.key, looked.classifier
+    first = cache.top_classes(*looked.key, classifier, looked.picture)[0]
+    second = cache.top_classes(key, sha, classifier, other)[0]
+    return " → ".join(f"**{plain(name)}** {share:.0%}" for _, name, share in (first, second))

@@ -4,9 +4,10 @@ import io
 
 import numpy as np
 
-from explorer import images, snippets
+from explorer import images, maps, snippets
 from explorer.models import PRETRAINED, save_classifier
-from explorer.ui import cache, feature_options
+from explorer.models.preprocessing import CaffePreprocessing
+from explorer.ui import cache, feature_options, links
 from explorer.ui.feature_lab import Looked, draw_sheet
 from explorer.ui.frame import Download, Experiment, Explanation
 
@@ -46,7 +47,7 @@ def _text(looked: Looked) -> str:
         )
     if feature_options.SCALE.current() == "each":
         parts.append(
-            "The colours show *where* a map is high, not how high: each map is drawn with its own mean and deviation,"
+            "The colours show *where* a map is high, not how high: each map is drawn with its own mean and deviation.\n\n"
             r"$$ \text{shown} = \operatorname{clip}\left(128 + 64\,\frac{y - \operatorname{mean}(y)}"
             r"{\operatorname{std}(y)},\; 0,\; 255\right) $$"
         )
@@ -57,21 +58,21 @@ def _channels(looked: Looked) -> tuple[int, ...]:
     """The channels of the grid's page."""
     if not looked.layer.spatial:
         return ()
-    sort = feature_options.SORT.current()
-    return draw_sheet(looked.values, "each", sort, feature_options.PAGE.current() - 1, dark=False).channels
+    order = maps.order(looked.values, feature_options.SORT.current())
+    page = maps.page(order, feature_options.PAGE.current() - 1, feature_options.PER_PAGE)
+    return tuple(page.channels.tolist())
 
 
 def _program(looked: Looked) -> str:
-    entry = PRETRAINED.get(looked.classifier.name)
-    application = entry.name if entry is not None and not entry.bundled else None
-    path = looked.layer.path
-    nested = "." in path or "#" in path
-    channels = cache.drawing(
-        "channels",
-        (*looked.key, path, feature_options.SORT.current(), feature_options.PAGE.current()),
-        lambda: _channels(looked),
+    path, model = looked.layer.path, looked.classifier.model
+    key = (*looked.key, path, feature_options.SORT.current(), feature_options.PAGE.current())
+    return snippets.feature_maps_program(
+        path,
+        cache.drawing("channels", key, lambda: _channels(looked)),
+        feature_options.SCALE.current(),
+        nested="." in path or "#" in path,
+        own_layers=any(isinstance(layer, CaffePreprocessing) for layer in model.layers),
     )
-    return snippets.feature_maps_program(path, channels, application=application, nested=nested)
 
 
 def _downloads(looked: Looked) -> tuple[Download, ...]:
@@ -96,33 +97,42 @@ def _downloads(looked: Looked) -> tuple[Download, ...]:
             "Network, Keras", "network.keras", "application/octet-stream", lambda: save_classifier(looked.classifier)
         ),
     ]
+    if cache.limits().profile == "hosted" and not _bundled(looked):
+        files.pop()  # hundreds of megabytes for each visitor who asks
     if looked.layer.spatial:
         files.insert(0, Download("Grid, PNG", "grid.png", "image/png", grid))
     return tuple(files)
 
 
+def _bundled(looked: Looked) -> bool:
+    """Whether the network comes with the app."""
+    entry = PRETRAINED.get(looked.classifier.name)
+    return entry is not None and entry.bundled
+
+
 def _first_filters() -> None:
-    feature_options.IMAGE.put("chelsea")
-    feature_options.NETWORK.put("EfficientNetLite0")
+    links.reset(feature_options.CONTROLS)
     feature_options.open_place(("stem_conv", -1))
     feature_options.SCALE.put("raw")
 
 
 def _late_maps() -> None:
-    feature_options.NETWORK.put("EfficientNetLite0")
+    links.reset(feature_options.CONTROLS)
     feature_options.open_place(("head_relu", -1))
     feature_options.SORT.put("sparsity")
+    feature_options.TABS.put("excites")
 
 
 def _mirror() -> None:
+    links.reset(feature_options.CONTROLS)
     feature_options.IMAGE.put("coffee")
-    feature_options.COMPARE.put("mirror")
+    feature_options.TABS.put("pictures")
 
 
 EXPERIMENTS = (
     Experiment(
         "The first filters",
-        "Sixty-odd years of edge detection, learned: find the map that is bright on vertical edges, and its opposite.",
+        "The stem's 32 filters, none of them made by hand. Find one for upright edges, and one for its opposite.",
         _first_filters,
     ),
     Experiment(
@@ -132,7 +142,7 @@ EXPERIMENTS = (
     ),
     Experiment(
         "Does it care about left and right?",
-        "The cup and its mirror image, under *Two pictures*: early maps differ, late ones agree. See the curve.",
+        "A cup and its mirror image, the maps turned back: alike at both ends, least in the middle. Can you say why?",
         _mirror,
     ),
 )

@@ -7,29 +7,19 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from explorer import datasets, depth, figures, images, maps
-from explorer.errors import LayerError
+from explorer import datasets, depth, figures, images, maps, overview
 from explorer.images import SAMPLE_LABELS, SAMPLES
 from explorer.models import Classifier, LayerSummary
 from explorer.models.filters import kernel_of
 from explorer.ui import cache, feature_options, map_components, pickers
-from explorer.ui.controls import Select, Switch
 from explorer.ui.feature_options import Choice
 from explorer.ui.feature_strip import most_active
+from explorer.ui.texts import plain
 
 COLUMNS = 12
 TILE_SIDE = 96
 """Height and width of a map in the grid, in pixels."""
 GAP = 3
-OPACITY = "feature_maps.opacity"
-SMOOTH = Switch(key="feature_maps.smooth", label="Smooth", default=False, help="Between cells, draw what lies between.")
-EXCITING = Select(
-    key="feature_maps.excite",
-    label="Among",
-    default="samples",
-    options={"samples": "the bundled photos", "shapes": "drawn shapes"},
-    look="segments",
-)
 EXCITING_COUNT = 60
 """Drawn shapes that are looked through."""
 
@@ -46,6 +36,7 @@ class Looked:
         key: the network's key and the picture's hash, for caches.
         dark: whether the page is dark.
         channel: the one of the layer's channels that is looked at.
+        filters: the convolution whose output a normalisation or activation only reshapes; None where there is none.
     """
 
     classifier: Classifier
@@ -55,6 +46,7 @@ class Looked:
     key: tuple[str, str]
     dark: bool
     channel: int
+    filters: str | None = None
 
     @property
     def values(self) -> NDArray[np.float32]:
@@ -68,16 +60,19 @@ class Looked:
 
 
 def look(choice: Choice, *, dark: bool) -> tuple[Looked, tuple[str, ...]]:
-    """Show the picture to the network; return what came of it, and a sentence for each thing done to the picture.
-
-    Raises:
-        LayerError: the layer does not have the chosen channel.
-    """
+    """Show the picture to the network; return what came of it, and a sentence for each thing to know about it."""
     classifier, sha = choice.classifier, choice.chosen.sha
     picture, notes = cache.fitted(classifier.key, sha, classifier, choice.chosen.picture.pixels)
     outputs = cache.all_maps(classifier.key, sha, classifier, picture)
-    channel = check_channel(feature_options.CHANNEL.current(), outputs[choice.layer.path], choice.layer.path)
-    return Looked(classifier, choice.layer, outputs, picture, (classifier.key, sha), dark, channel), notes
+    values, asked = outputs[choice.layer.path], feature_options.CHANNEL.current()
+    if asked is not None and asked >= values.shape[-1]:
+        notes += (f"The layer has the channels 0 to {values.shape[-1] - 1}, not {asked}; the most active is shown.",)
+        feature_options.CHANNEL.put(None)
+        asked = None
+    if asked is None:
+        asked = int(most_active(values)[0]) if values.ndim == 3 else int(values.argmax())
+    filters = overview.filters_of(choice.layer, choice.layers)
+    return Looked(classifier, choice.layer, outputs, picture, (classifier.key, sha), dark, asked, filters), notes
 
 
 def classes(looked: Looked) -> list[tuple[int, str, float]]:
@@ -87,7 +82,7 @@ def classes(looked: Looked) -> list[tuple[int, str, float]]:
 
 def heading(layer: LayerSummary) -> str:
     """``block2a · 112 × 112 × 96``, with the kind of layer."""
-    return f"{layer.path} · {layer.kind} · {' × '.join(map(str, layer.output_shape))}"
+    return f"{plain(layer.path)} · {plain(layer.kind)} · {' × '.join(map(str, layer.output_shape))}"
 
 
 def draw(looked: Looked) -> None:
@@ -114,9 +109,8 @@ class Sheet:
     legend: str
     low: float
     high: float
-    number: int
-    count: int
     dead: int
+    bar: bytes
 
 
 def grid(looked: Looked) -> None:
@@ -142,16 +136,19 @@ def grid(looked: Looked) -> None:
         on_pick=feature_options.open_channel,
     )
     dead = f" · **{sheet.dead}** of {looked.values.shape[2]} are zero everywhere" if sheet.dead else ""
-    ends = f" · colours from {sheet.low:.4g} to {sheet.high:.4g}" if scale == "raw" else ""
-    st.caption(f"{sheet.legend}{ends}{dead}")
+    if scale == "raw":
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(f"{sheet.low:.4g}")
+            st.image(sheet.bar, width=220, output_format="PNG", alt="The colours, from the lowest to the highest value")
+            st.caption(f"{sheet.high:.4g}")
+    st.caption(f"{sheet.legend}{dead}")
 
 
 def draw_sheet(values: NDArray[np.float32], scale: str, sort: str, number: int, *, dark: bool) -> Sheet:
     """One page of a layer's maps in colours."""
     page = maps.page(maps.order(values, sort), number, feature_options.PER_PAGE)
     coloured = maps.coloured(values, scale, channels=page.channels, dark=dark)
-    ground = (20, 23, 28) if dark else (255, 255, 255)
-    drawn = maps.mosaic(coloured.tiles, COLUMNS, gap=GAP, side=TILE_SIDE, ground=ground)
+    drawn = maps.mosaic(coloured.tiles, COLUMNS, gap=GAP, side=TILE_SIDE, ground=figures.ground(dark=dark))
     found = maps.statistics(values)
     labels = tuple(
         f"channel {channel} · mean {found.mean[channel]:.3g} · {found.zeros[channel]:.0%} zeros"
@@ -166,9 +163,8 @@ def draw_sheet(values: NDArray[np.float32], scale: str, sort: str, number: int, 
         legend=coloured.legend,
         low=coloured.low,
         high=coloured.high,
-        number=page.number,
-        count=page.count,
         dead=int(found.dead.sum()),
+        bar=images.encode_png(maps.colour_bar(coloured.low, coloured.high, dark=dark)),
     )
 
 
@@ -189,10 +185,10 @@ def channel(looked: Looked) -> None:
     number = looked.channel
     values = looked.values[..., number]
     chooser = replace(feature_options.CHANNEL, high=looked.values.shape[2] - 1)
-    chooser.draw(placeholder=f"{number}, the most active")
+    chooser.draw(placeholder=f"{number}, which varies most")
     with st.container(horizontal=True, vertical_alignment="center"):
-        opacity = st.slider("Opacity", 0.0, 1.0, 0.75, 0.05, key=OPACITY, persist_state="session", width=180)
-        smooth = SMOOTH.draw()
+        opacity = feature_options.OPACITY.draw(width=180)
+        smooth = feature_options.SMOOTH.draw()
     key = (*looked.key, looked.layer.path, number, opacity, smooth, looked.dark)
     st.image(
         cache.drawing("overlay", key, lambda: _overlay(looked, values, opacity, smooth=smooth)),
@@ -205,13 +201,8 @@ def channel(looked: Looked) -> None:
     if low == high:
         st.info(f"Every value of this map is {low:.4g}: for this picture the channel is silent.")
     counts, edges = figures.count_values(values)
-    st.plotly_chart(
-        figures.histogram(counts, edges, dark=looked.dark),
-        key="feature_maps.histogram",
-        theme=None,
-        config={"displayModeBar": False},
-        alt="How often each value of the map occurs",
-    )
+    svg = figures.histogram(counts, edges, dark=looked.dark)
+    st.image(svg, width="stretch", alt="How often each value of the map occurs")
 
 
 def _overlay(looked: Looked, values: NDArray[np.float32], opacity: float, *, smooth: bool) -> bytes:
@@ -231,14 +222,16 @@ def _field(layer: LayerSummary) -> str:
 def weights(looked: Looked) -> None:
     """The filter's own numbers, a slice for each of its inputs."""
     number = looked.channel
-    kernel = kernel_of(looked.classifier.model, looked.layer.path, number)
+    path = looked.filters or looked.layer.path
+    kernel = kernel_of(looked.classifier.model, path, number)
     if kernel is None:
         st.caption(f"A {looked.layer.kind} layer has no filters of its own.")
         return
+    st.caption(f"Channel {number} of {plain(path)}" + ("" if path == looked.layer.path else ", which makes these maps"))
     height, width, depth_in = kernel.shape
     strongest = np.argsort(-np.abs(kernel).sum(axis=(0, 1)), kind="stable")[:24]
     coloured = maps.coloured(kernel, "raw", channels=strongest, dark=looked.dark)
-    drawn = maps.mosaic(coloured.tiles, 8, gap=GAP, side=64, ground=(20, 23, 28) if looked.dark else (255, 255, 255))
+    drawn = maps.mosaic(coloured.tiles, 8, gap=GAP, side=64, ground=figures.ground(dark=looked.dark))
     st.image(images.encode_png(drawn.pixels), output_format="PNG", alt=f"The weights of channel {number}")
     inputs = ", ".join(map(str, strongest[:6])) + (" …" if len(strongest) > 6 else "")
     st.caption(
@@ -250,15 +243,17 @@ def weights(looked: Looked) -> None:
 def exciting(looked: Looked) -> None:
     """The pictures of a set that excite the channel most, and the part that does it."""
     number = looked.channel
-    where = EXCITING.draw()
+    where = feature_options.EXCITING.draw()
     key = (looked.classifier.key, looked.layer.path, number, where)
     found = cache.drawing("exciting", key, lambda: _exciting(looked, number, where))
-    columns = st.columns(4)
     for index, (png, sentence) in enumerate(found):
+        if index % 4 == 0:
+            columns = st.columns(4)
         with columns[index % 4]:
             st.image(png, width="stretch", output_format="PNG", alt=sentence)
             st.caption(sentence)
-    st.caption("Framed: the part of the picture that the most excited unit sees.")
+    if looked.layer.receptive_field is not None and looked.layer.spatial:
+        st.caption("Framed: the part of the picture that the most excited unit sees.")
 
 
 def _exciting(looked: Looked, number: int, where: str) -> list[tuple[bytes, str]]:
@@ -284,16 +279,3 @@ def picture_set(where: str) -> tuple[list[str], list[NDArray[np.uint8]]]:
     chosen = shapes.validation
     names = [shapes.class_names[label] for label in chosen.labels[:EXCITING_COUNT]]
     return names, list(chosen.images[:EXCITING_COUNT])
-
-
-def check_channel(number: int | None, values: NDArray[np.float32], path: str) -> int:
-    """The chosen channel, or the most active one.
-
-    Raises:
-        LayerError: the layer has no such channel.
-    """
-    if number is None:
-        return int(most_active(values)[0]) if values.ndim == 3 else int(values.argmax())
-    if number >= values.shape[-1]:
-        raise LayerError(f"The layer {path} has the channels 0 to {values.shape[-1] - 1}; there is no {number}.")
-    return number

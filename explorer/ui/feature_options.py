@@ -7,8 +7,8 @@ import streamlit as st
 from explorer import overview
 from explorer.maps import SCALES, SORTS
 from explorer.models import Classifier, LayerSummary
-from explorer.ui import cache, networks, pickers, state
-from explorer.ui.controls import Select, Whole
+from explorer.ui import cache, frame, networks, pickers, state
+from explorer.ui.controls import Select, Slider, Switch, Whole
 from explorer.ui.pickers import Chosen
 
 PER_PAGE = 48
@@ -55,7 +55,26 @@ SORT = Select(
 PAGE = Whole(key="feature_maps.page", label="Page of maps", default=1, low=1, high=MAX_CHANNELS)
 COMPARE = Select(key="feature_maps.compare", label="Compare with", default="mirror", options=COMPARISONS)
 
-CONTROLS = (IMAGE, NETWORK, LAYER, CHANNEL, SCALE, SORT, PAGE, COMPARE)
+OPACITY = Slider(key="feature_maps.opacity", label="Opacity", default=0.75, low=0.0, high=1.0, step=0.05)
+SMOOTH = Switch(key="feature_maps.smooth", label="Smooth", default=False, help="Between cells, draw what lies between.")
+EXCITING = Select(
+    key="feature_maps.excite",
+    label="Among",
+    default="samples",
+    options={"samples": "the bundled photos", "shapes": "drawn shapes"},
+    look="segments",
+)
+TABS = frame.tabs(
+    "feature_maps",
+    {
+        "depth": "Along the depth",
+        "pictures": "Two pictures",
+        "excites": "What excites it",
+        "weights": "Its weights",
+    },
+)
+
+CONTROLS = (IMAGE, NETWORK, LAYER, CHANNEL, SCALE, SORT, PAGE, COMPARE, OPACITY, SMOOTH, EXCITING, TABS)
 
 
 @dataclass(frozen=True)
@@ -77,8 +96,11 @@ class Choice:
     notes: tuple[str, ...]
 
 
-def choose() -> Choice:
+def choose(*, linked: bool) -> Choice:
     """Draw the sidebar.
+
+    Args:
+        linked: the choices have just come from a link, the channel with its layer.
 
     Raises:
         ModelError: the network cannot be had, or has no layers.
@@ -89,6 +111,8 @@ def choose() -> Choice:
         layers = cache.layers(classifier.key, classifier)
         stages = overview.stages(layers)
         picked = networks.pick_layer(LAYER, layers, (stages[0] if stages else layers[-1]).path)
+        if linked:
+            state.put(_SEEN, None)
         _forget_another_layers_channel(classifier.key, picked.layer.path)
         SCALE.draw()
         SORT.draw()
@@ -103,6 +127,7 @@ def open_place(place: tuple[str, int] | None) -> None:
     path, channel = place
     LAYER.put(path)
     CHANNEL.put(channel if channel >= 0 else None)
+    PAGE.put(1)
     state.put(_SEEN, None)
 
 

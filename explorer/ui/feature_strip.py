@@ -15,8 +15,8 @@ TILES = 5
 """Maps in a column."""
 TILE_SIDE = 72
 """Height and width of a map in the strip, in pixels."""
-PICTURE, CLASSES = "picture", "classes"
-"""The paths of the first and the last column, which are no layers."""
+PICTURE, CLASSES = "/picture", "/classes"
+"""The paths of the first and the last column; Keras lets no layer have a slash in its name."""
 
 
 def most_active(values: NDArray[np.float32], count: int = TILES) -> NDArray[np.int64]:
@@ -36,14 +36,12 @@ def columns(
 ) -> list[Stage]:
     """The strip's columns but the last, with their small pictures drawn."""
     chosen = overview.stages(layers, STAGES)
-    titles = _titles([layer.path for layer in chosen])
-    stages = (
-        _column(layer, title, outputs[layer.path], dark=dark) for layer, title in zip(chosen, titles, strict=True)
-    )
+    names = titles([layer.path for layer in chosen])
+    stages = (_column(layer, title, outputs[layer.path], dark=dark) for layer, title in zip(chosen, names, strict=True))
     return [_picture_column(picture), *stages]
 
 
-def _titles(paths: list[str]) -> list[str]:
+def titles(paths: list[str]) -> list[str]:
     """Each path up to its first underscore, where that tells them apart: ``block2a_expand_relu`` → ``block2a``."""
     short = [path.partition("_")[0] for path in paths]
     return short if len(set(short)) == len(short) else paths

@@ -9,6 +9,7 @@ import streamlit as st
 from explorer.errors import ExplorerError
 from explorer.settings import ASSETS
 from explorer.ui import site
+from explorer.ui.controls import Tabs
 from explorer.ui.texts import plain
 
 
@@ -78,9 +79,33 @@ def notes(sentences: Sequence[str]) -> None:
         st.info(plain(sentence), icon=":material/info:")
 
 
-def explain(name: str, explanation: Explanation) -> None:
-    """Draw *What am I seeing?*, *Try this*, *Show the code* and *Download*."""
-    seeing, trying, code, download = st.tabs(["What am I seeing?", "Try this", "Show the code", "Download"])
+SEEING, TRYING, CODE, DOWNLOAD = "seeing", "try", "code", "download"
+
+
+def tabs(page: str, more: Mapping[str, str] | None = None) -> Tabs:
+    """The tabs under the picture, as one of a page's choices; ``more`` are the page's own, name → label."""
+    own = dict(more or {})
+    labels = {SEEING: "What am I seeing?", **own, TRYING: "Try this", CODE: "Show the code", DOWNLOAD: "Download"}
+    return Tabs(key=f"{page}.tab", label="Tab", default=SEEING, options=labels)
+
+
+def explain(
+    name: str, choice: Tabs, explanation: Explanation, more: Mapping[str, Callable[[], None]] | None = None
+) -> None:
+    """Draw *What am I seeing?*, the page's own tabs, *Try this*, *Show the code* and *Download*.
+
+    Args:
+        name: of the page.
+        choice: as from :func:`tabs`.
+        explanation: what stands in the tabs that every page has.
+        more: what draws each of the page's own tabs; only the open one is drawn.
+    """
+    containers = choice.containers()
+    for own, draw in (more or {}).items():
+        if containers[own].open:
+            with containers[own]:
+                draw()
+    seeing, trying, code, download = (containers[tab] for tab in (SEEING, TRYING, CODE, DOWNLOAD))
     with seeing:
         st.markdown(explanation.text)
     with trying:
@@ -96,8 +121,9 @@ def explain(name: str, explanation: Explanation) -> None:
                     icon=":material/play_arrow:",
                 )
     with code:
-        for tab, program in zip(st.tabs(list(explanation.programs)), explanation.programs.values(), strict=True):
-            tab.code(program, language="python")
+        libraries = st.tabs(list(explanation.programs))
+        for library, program in zip(libraries, explanation.programs.values(), strict=True):
+            library.code(program, language="python")
     with download, st.container(horizontal=True):
         for number, file in enumerate(explanation.downloads):
             st.download_button(

@@ -247,6 +247,7 @@ def edit_kernel(*, arrived: bool) -> Rows:
         SIZE.draw()
     with right:
         _draw_file_picker()
+    _draw_file_problem()
     state.put(EDITED, edited)
     return edited
 
@@ -256,6 +257,10 @@ def _draw_file_picker() -> None:
     with st.popover("From a file", icon=":material/upload_file:", width="stretch"):
         st.file_uploader("A kernel in JSON", type=["json"], key=FILE_WIDGET, max_upload_size=1)
         st.caption('Rows of numbers: `{"weights": [[1, 0, -1], [2, 0, -2], [1, 0, -1]]}`')
+
+
+def _draw_file_problem() -> None:
+    """What was wrong with the kernel file that is chosen."""
     problem = state.get(FILE_TAKEN, ("", None))[1]
     if problem and st.session_state.get(FILE_WIDGET) is not None:
         st.error(plain(problem), icon=":material/error:")
@@ -310,7 +315,7 @@ def _draw_grid(base: Rows) -> None:
         columns=[str(column) for column in range(len(base[0]))],
         index=range(offset, offset + len(base)),
     )
-    column = st.column_config.NumberColumn(label="", format="%.4g", min_value=-MAX_WEIGHT, max_value=MAX_WEIGHT)
+    column = st.column_config.NumberColumn(label="", format="%.3g", min_value=-MAX_WEIGHT, max_value=MAX_WEIGHT)
     st.data_editor(
         frame,
         key=WEIGHTS.key,

@@ -5,9 +5,9 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer import figures, images, kernels, snippets
+from explorer import figures, images, kernels, snippets, windows
 from explorer.filtering import Filtering
-from explorer.ui import kernel_editor, kernel_options
+from explorer.ui import kernel_editor, kernel_options, links
 from explorer.ui.cache import View
 from explorer.ui.frame import Download, Experiment, Explanation
 
@@ -29,13 +29,16 @@ def _text(filtering: Filtering, view: View) -> str:
     """The sum, the output size, and what padding did, each with this page's numbers."""
     rows, columns = filtering.kernel.shape
     height, width = view.source_shape[:2]
+    outputs = filtering.stages(height, width)[1][1]
     stride, dilation = filtering.stride, filtering.dilation
-    step = r"\,s" if stride > 1 else ""
-    gap = r"\,d" if dilation > 1 else ""
+    above, left = (
+        windows.padding(size, window, stride, filtering.padding, dilation)[0]
+        for size, window in ((height, rows), (width, columns))
+    )
     bias = f" {'+' if filtering.bias >= 0 else '-'} {abs(filtering.bias):g}" if filtering.bias else ""
     formula = (
-        rf"$$y_{{r,c}} = \sum_{{i=0}}^{{{rows - 1}}} \sum_{{j=0}}^{{{columns - 1}}} "
-        rf"w_{{i,j}}\; x_{{r{step}+i{gap},\; c{step}+j{gap}}}{bias}$$"
+        rf"$$y_{{r,c}} = \sum_{{i=0}}^{{{rows - 1}}} \sum_{{j=0}}^{{{columns - 1}}} w_{{i,j}}\; "
+        rf"x_{{{_place('r', 'i', stride, dilation, above)},\; {_place('c', 'j', stride, dilation, left)}}}{bias}$$"
     )
     after = [f"the stride is $s = {stride}$"] if stride > 1 else []
     after += [f"the dilation is $d = {dilation}$"] if dilation > 1 else []
@@ -56,26 +59,42 @@ def _text(filtering: Filtering, view: View) -> str:
             f"Each pixel of the result is one sum: the {rows} × {columns} weights, each times the pixel beneath it."
             + (f" Here {' and '.join(after)}." if after else "")
             + turned,
-            formula,
-            size_formula("height", height, rows, filtering),
-            size_formula("width", width, columns, filtering),
+            formula + OUTSIDE[filtering.padding],
+            size_formula("height", height, rows, filtering, outputs[0]),
+            size_formula("width", width, columns, filtering, outputs[1]),
             *stages,
         ]
     )
 
 
-def size_formula(side: str, size: int, window: int, filtering: Filtering) -> str:
+OUTSIDE = {
+    "same": "\n\nBeyond the picture's border $x$ is zero.",
+    "valid": "",
+    "reflect": "\n\nBeyond the picture's border $x$ is the picture mirrored.",
+    "edge": "\n\nBeyond the picture's border $x$ is its outermost pixel repeated.",
+}
+
+
+def _place(output: str, tap: str, stride: int, dilation: int, before: int) -> str:
+    """The input index under one tap, such as ``2r+i-1``.
+
+    >>> _place("r", "i", 2, 1, 1)
+    '2r+i-1'
+    """
+    moved = f"{stride if stride > 1 else ''}{output}+{dilation if dilation > 1 else ''}{tap}"
+    return moved + (f"-{before}" if before else "")
+
+
+def size_formula(side: str, size: int, window: int, filtering: Filtering, out: int) -> str:
     """The output size along one side, in LaTeX, with its numbers put in."""
-    stages = filtering.stages(size, size)
-    out = stages[1][1][0] if side == "height" else stages[1][1][1]
     stride, reach = filtering.stride, (window - 1) * filtering.dilation + 1
     if filtering.padding == "valid":
         return (
-            rf"$$\text{{{side}}} = \left\lfloor \frac{{n - d\,(k-1) - 1}}{{s}} \right\rfloor + 1 = "
+            rf"$$\text{{{side}}} = \left\lfloor \frac{{\text{{size}} - \text{{span}}}}{{\text{{stride}}}} \right\rfloor + 1 = "
             rf"\left\lfloor \frac{{{size} - {reach}}}{{{stride}}} \right\rfloor + 1 = {out}$$"
         )
     return (
-        rf"$$\text{{{side}}} = \left\lceil \frac{{n}}{{s}} \right\rceil = "
+        rf"$$\text{{{side}}} = \left\lceil \frac{{\text{{size}}}}{{\text{{stride}}}} \right\rceil = "
         rf"\left\lceil \frac{{{size}}}{{{stride}}} \right\rceil = {out}$$"
     )
 
@@ -105,18 +124,21 @@ def _downloads(filtering: Filtering, display: str, pixels: NDArray[np.uint8], *,
 
 
 def _edges_both_ways() -> None:
+    links.reset(kernel_options.CONTROLS)
     kernel_options.IMAGE.put("brick")
     kernel_editor.set_kernel("sobel-y")
     kernel_options.DISPLAY.put("signed")
 
 
 def _blur_then_shrink() -> None:
+    links.reset(kernel_options.CONTROLS)
     kernel_editor.set_kernel("gaussian")
     kernel_options.STRIDE.put(4)
     kernel_options.DISPLAY.put("clipped")
 
 
 def _what_a_layer_does() -> None:
+    links.reset(kernel_options.CONTROLS)
     kernel_editor.set_kernel("sobel-x")
     kernel_options.RELU.put(True)
     kernel_options.POOLING.put("max")

@@ -107,7 +107,10 @@ def inspect(filtering: Filtering, tile: Tile) -> None:
 
 def keras_says(filtering: Filtering, pixels: NDArray[np.uint8], pin: Pin) -> float | None:
     """The pinned cell's value as Keras computes it; None where the pin lies outside the output."""
-    value = filtering.respond(filtering.source(pixels), engine="keras")
+    try:
+        value = filtering.respond(filtering.source(pixels), engine="keras")
+    except KernelError:  # the pin is older than the kernel, which is now larger than the pixels
+        return None
     if pin.stage == "pooling" or filtering.pooling == "none":
         value = filtering.after(value, engine="keras")
     elif filtering.relu:
@@ -122,8 +125,9 @@ def compare(filtering: Filtering, sha: str, pixels: NDArray[np.uint8], display: 
     members = {slug: kernel for slug, kernel in KERNELS.items() if kernel.family == family}
     small = images.reduce_to(pixels, 200)
     with st.container(key="family"):
-        columns = st.columns(4)
         for index, (slug, kernel) in enumerate(members.items()):
+            if index % 4 == 0:
+                columns = st.columns(4)
             with columns[index % 4]:
                 try:
                     png = cache.preview(f"{sha} 200", filtering.with_weights(kernel.weights), display, dark, small)
@@ -157,7 +161,7 @@ def theory(filtering: Filtering, *, dark: bool) -> None:
         st.caption("The middle is a flat picture, the rim the finest detail. Bright passes, dark is stopped.")
     with right:
         st.markdown(_facts(kernel, total, rank))
-        if parts is not None:
+        if parts is not None and rank == 1:
             st.latex(_outer_product(*parts))
 
 
@@ -168,11 +172,14 @@ def _facts(kernel: NDArray[np.float32], total: float, rank: int) -> str:
         on_flat = "A flat area gives **0**: only change is seen."
     else:
         on_flat = f"A flat area of grey 100 gives **{100 * total:.4g}**."
-    separable = (
-        f"**Rank 1: separable.** A column then a row: {height + width} products a pixel instead of {height * width}."
-        if rank == 1
-        else f"**Rank {rank}: not separable.** It takes {rank} column × row products to build it."
-    )
+    if rank == 0:
+        separable = "**All weights are zero**, and so is every result."
+    elif rank > 1:
+        separable = f"**Rank {rank}: not separable.** It takes {rank} column × row products to build it."
+    elif height + width < height * width:
+        separable = f"**Rank 1: separable.** A column, then a row: {height + width} products, not {height * width}."
+    else:
+        separable = "**Rank 1: separable**, though in a kernel so small that saves nothing."
     return f"**Sum of the weights: {total:.4g}.** {on_flat}\n\n{separable}"
 
 

@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.figures import DISPLAYS
 from explorer.filtering import CHANNELS, POOLINGS, Filtering
 from explorer.settings import MAX_DILATION, MAX_POOL_SIZE, MAX_STRIDE
-from explorer.ui import kernel_editor, kernel_lab, pickers
+from explorer.ui import frame, kernel_editor, kernel_lab, pickers
 from explorer.ui.cache import AUTOMATIC
 from explorer.ui.controls import Real, Select, Switch, Whole
 from explorer.ui.pickers import Chosen
@@ -76,6 +76,8 @@ POOLING = Select(
 )
 POOL_SIZE = Whole(key="kernels.pool_size", label="Block", default=2, low=2, high=MAX_POOL_SIZE)
 
+TABS = frame.tabs("kernels", {"compare": "Compare kernels", "theory": "Theory"})
+
 CONTROLS = (
     IMAGE,
     kernel_editor.PRESET,
@@ -92,6 +94,7 @@ CONTROLS = (
     POOLING,
     POOL_SIZE,
     *kernel_lab.CONTROLS,
+    TABS,
 )
 
 

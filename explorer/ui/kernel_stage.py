@@ -18,9 +18,10 @@ def draw(chosen: Chosen, filtering: Filtering, view: View, *, dark: bool) -> Non
                 view.source_png,
                 width="stretch",
                 output_format="PNG",  # or Streamlit makes it a JPEG, whose pixels are others
-                alt=f"{plain(chosen.label)}, as the kernel is given it",
+                alt=f"{chosen.label}, as the kernel is given it",
             )
-            st.caption(f"**In** · {_shape(view.source_shape)} · {plain(chosen.label)}")
+            smaller = f" · shown at 1/{view.source_reduction:.3g} of its size" if view.source_reduction > 1.01 else ""
+            st.caption(f"**In** · {_shape(view.source_shape)} · {plain(chosen.label)}{smaller}")
         with right:
             st.image(view.result_png, width="stretch", output_format="PNG", alt="The result of the kernel")
             st.caption(f"**Out** · {_stages(filtering, view)} · {view.shown.legend}")
@@ -53,16 +54,12 @@ def _figures(view: View, *, dark: bool) -> None:
     ]
     if shown.clipped:
         word = "clipped" if view.display == "clipped" else "beyond the scale"
-        facts.append(f":orange[**{shown.clipped:.1%}** {word}]")
+        share = f"{shown.clipped:.1%}" if shown.clipped >= 0.001 else "under 0.1%"
+        facts.append(f":orange[**{share}** {word}]")
     if view.low == view.high:
         facts.append(f":orange[every value is {view.low:.4g}: there is nothing to see]")
     if view.reduction > 1.01:
         facts.append(f"shown at 1/{view.reduction:.3g} of its size")
     st.caption(" · ".join(facts))
-    st.plotly_chart(
-        figures.histogram(view.counts, view.edges, dark=dark),
-        key="kernels.histogram",
-        theme=None,
-        config={"displayModeBar": False},
-        alt="How often each value of the result occurs",
-    )
+    svg = figures.histogram(view.counts, view.edges, dark=dark)
+    st.image(svg, width="stretch", alt="How often each value of the result occurs")

@@ -21,10 +21,12 @@ class Visit:
 
     Attributes:
         arrived: the person has just come to this page.
+        linked: the choices have just been taken from the URL.
         notes: sentences for the person, one for each value of the link that could not be used.
     """
 
     arrived: bool
+    linked: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -36,7 +38,7 @@ def restore(page: str, controls: Iterable[Control]) -> Visit:
     touched = {control.key: control.current() for control in controls} != state.last_values(page)
     if link == state.last_link(page) or (not link and arrived) or (touched and not arrived):
         return Visit(arrived)
-    return Visit(arrived, tuple(_apply(controls, link)))
+    return Visit(arrived, linked=True, notes=tuple(_apply(controls, link)))
 
 
 def _apply(controls: list[Control], link: Mapping[str, str]) -> list[str]:
@@ -65,6 +67,13 @@ def share(page: str, controls: Iterable[Control]) -> None:
         value = values[control.key] = control.current()
         if value != control.initial():
             link[control.key] = control.text(value)
-    if dict(st.query_params) != link:
+    repeated = any(len(st.query_params.get_all(key)) > 1 for key in st.query_params)
+    if dict(st.query_params) != link or repeated:
         st.query_params.from_dict(link)
     state.remember(page, link, values)
+
+
+def reset(controls: Iterable[Control]) -> None:
+    """Put every choice back to that of a fresh page, for an experiment to start from."""
+    for control in controls:
+        control.put(control.initial())
