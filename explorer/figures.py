@@ -258,15 +258,14 @@ def histogram(counts: NDArray[np.int64], edges: NDArray[np.float32], *, dark: bo
     places = [(low, 0.0, "start"), (high, 400.0, "end")]
     if low < 0 < high:
         places.insert(1, (0.0, 400 * -low / (high - low), "middle"))
-    said = (
-        f'<text x="400" y="10" text-anchor="end" fill="{GREY}" font-size="10" font-family="sans-serif">log scale</text>'
-    )
+    style = 'font-size="11" font-family="sans-serif"'
+    said = f'<text x="400" y="10" text-anchor="end" fill="{GREY}" {style}>log scale</text>' if logarithmic else ""
     words = "".join(
-        f'<text x="{x:.1f}" y="88" text-anchor="{anchor}" fill="{ink}" font-size="11" font-family="sans-serif">'
-        f"{value:.4g}</text>"
+        f'<text x="{x:.1f}" y="88" text-anchor="{anchor}" fill="{ink}" {style}>{value:.4g}</text>'
         for value, x, anchor in places
     )
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 92" width="400" height="92">{rects}{words}{said if logarithmic else ""}</svg>'
+    frame = 'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 92" width="400" height="92"'
+    return f"<svg {frame}>{rects}{words}{said}</svg>"
 
 
 def heatmap(

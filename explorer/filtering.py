@@ -114,8 +114,8 @@ class Filtering:
             height, width = response.shape[:2]
             if min(height, width) < self.pool_size:
                 raise KernelError(
-                    f"The pooling block has {self.pool_size} × {self.pool_size} cells, but the result of the convolution "
-                    f"only {height} × {width}. Choose a smaller block or a smaller stride, or no pooling."
+                    f"The pooling block has {self.pool_size} × {self.pool_size} cells, but the result before it only "
+                    f"{height} × {width}. Choose a smaller block or a smaller stride, or no pooling."
                 )
             response = pooling.pool(response, self.pool_size, kind=self.pooling, engine=engine)
         return response

@@ -83,7 +83,7 @@ def feature_maps_program(layer: str, channels: Sequence[int], scale: str, *, nes
         look = [f"maps = tap(model, [{layer!r}])(pixels)[{layer!r}]"]
     else:
         look = [
-            f"layer = keras.Model(model.inputs, model.get_layer({layer!r}).output)",
+            f"layer = keras.Model(model.inputs[0], model.get_layer({layer!r}).output)",
             "maps = layer(pixels, training=False)",
         ]
     return "\n".join(

@@ -25,8 +25,9 @@ ELEMENTWISE = frozenset({
     "LayerNormalization", "UnitNormalization", "Dense", "Dropout", "SpatialDropout2D", "AlphaDropout",
     "GaussianDropout", "GaussianNoise", "ActivityRegularization", "Identity", "Rescaling",
     "Normalization", "Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Average", "Maximum",
-    "Minimum", "Concatenate", "Relu", "Relu6", "Sigmoid", "Silu", "Gelu", "LayerScale", "StochasticDepth", "HardSigmoid", "HardSwish",
+    "Minimum", "Concatenate", "Relu", "Relu6", "Sigmoid", "Silu", "Gelu", "HardSigmoid", "HardSwish",
     "HardSilu", "Tanh", "Clip", "Negative", "Abs", "Absolute", "Square", "Sqrt", "Power", "Cast",
+    "LayerScale", "StochasticDepth",
 })  # fmt: skip
 """Keras layers and operations where an output cell looks only at the same cell of its inputs."""
 WHOLE_PICTURE = frozenset({

@@ -1,5 +1,7 @@
 """Colours of numbers: known colours, a neutral zero, symmetry, and what is clipped counted exactly."""
 
+from xml.etree import ElementTree
+
 import cv2
 import numpy as np
 import pytest
@@ -176,10 +178,18 @@ def test_histograms_of_nothing_and_of_zeros():
 
 def test_bars_are_red_below_zero_and_blue_above():
     counts, edges = figures.count_values(column(-8, -8, 8), bins=4)
-    bar = figures.histogram(counts, edges).data[0]
-    assert list(bar.y) == [2, 0, 0, 1]
-    assert list(bar.marker.color) == [figures.RED, figures.RED, figures.BLUE, figures.BLUE]
-    np.testing.assert_allclose(bar.x, [-6, -2, 2, 6])
+    bars = ElementTree.fromstring(figures.histogram(counts, edges)).findall("{http://www.w3.org/2000/svg}rect")
+    left, right = bars  # empty bins have no bar
+    assert (left.get("fill"), right.get("fill")) == (figures.RED, figures.BLUE)
+    assert (float(left.get("x")), float(right.get("x"))) == (0, 300)
+    assert float(left.get("height")) == 2 * float(right.get("height"))
+
+
+def test_a_logarithmic_histogram_says_so():
+    plain, steep = np.array([4, 5, 4]), np.array([9000, 1, 1])
+    edges = np.float32([-1, 0, 1, 2])
+    assert "log scale" not in figures.histogram(plain, edges)
+    assert "log scale" in figures.histogram(steep, edges)
 
 
 def test_enlarged_pixels_are_repeated_not_blended():

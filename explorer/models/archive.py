@@ -30,6 +30,7 @@ from explorer.models.inspection import (
     check_weights,
     read_entries,
 )
+from explorer.models.layers import layer_paths
 from explorer.settings import MAX_MODEL_BYTES, MAX_MODEL_PARAMETERS, TRIAL_MEMORY, TRIAL_SECONDS
 
 TRIAL = "import sys; from explorer.models.archive import trial; trial(sys.argv[1], int(sys.argv[2]))"

@@ -187,7 +187,7 @@ def _picture_shape(model: Any) -> tuple[int, int, int]:
     height, width, channels = shapes[0]
     if max(height or 0, width or 0) > MAX_NETWORK_SIDE:
         raise ModelError(
-            f"The network reads pictures of {height} × {width} pixels; {MAX_NETWORK_SIDE} × {MAX_NETWORK_SIDE} is the limit."
+            f"The network reads pictures of {height} × {width} pixels; {MAX_NETWORK_SIDE} a side is the limit."
         )
     return height or DEFAULT_SIDE, width or DEFAULT_SIDE, channels
 

@@ -47,7 +47,7 @@ def _text(looked: Looked) -> str:
         )
     if feature_options.SCALE.current() == "each":
         parts.append(
-            "The colours show *where* a map is high, not how high: each map is drawn with its own mean and deviation.\n\n"
+            "The colours show *where* a map is high, not how high: each has its own mean and deviation.\n\n"
             r"$$ \text{shown} = \operatorname{clip}\left(128 + 64\,\frac{y - \operatorname{mean}(y)}"
             r"{\operatorname{std}(y)},\; 0,\; 255\right) $$"
         )

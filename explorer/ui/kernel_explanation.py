@@ -90,7 +90,8 @@ def size_formula(side: str, size: int, window: int, filtering: Filtering, out: i
     stride, reach = filtering.stride, (window - 1) * filtering.dilation + 1
     if filtering.padding == "valid":
         return (
-            rf"$$\text{{{side}}} = \left\lfloor \frac{{\text{{size}} - \text{{span}}}}{{\text{{stride}}}} \right\rfloor + 1 = "
+            rf"$$\text{{{side}}} = "
+            r"\left\lfloor \frac{\text{size} - \text{span}}{\text{stride}} \right\rfloor + 1 = "
             rf"\left\lfloor \frac{{{size} - {reach}}}{{{stride}}} \right\rfloor + 1 = {out}$$"
         )
     return (
