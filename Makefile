@@ -33,6 +33,7 @@ browser-test: $(DEV_STAMP) ## the tests that drive a real Chromium; a skip is a 
 
 bench: $(DEV_STAMP) ## ratios, each measured in one run
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_kernels.py
+	PYTHONPATH=. $(BIN)/python benchmarks/bench_feature_maps.py
 
 format: $(DEV_STAMP) ## put the code in its standard form
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

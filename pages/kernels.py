@@ -12,11 +12,13 @@ with frame.page(
     visit = links.restore("kernels", kernel_options.CONTROLS)
     frame.notes(visit.notes)
     chosen, filtering, display = kernel_options.choose(arrived=visit.arrived)
-    links.share("kernels", kernel_options.CONTROLS)
+    try:
+        view = cache.view(chosen.sha, filtering, display, frame.is_dark(), chosen.picture.pixels)
+        kernel_stage.draw(chosen, filtering, view, dark=frame.is_dark())
+    finally:  # whatever is wrong can be put right
+        kernel_options.draw(filtering)
+        links.share("kernels", kernel_options.CONTROLS)
     picture, dark = chosen.picture, frame.is_dark()
-
-    view = cache.view(chosen.sha, filtering, display, dark, picture.pixels)
-    kernel_stage.draw(chosen, filtering, view, dark=dark)
 
     st.subheader("A picture is numbers", anchor=False)
     tile = kernel_lab.pick_tile(picture.pixels)

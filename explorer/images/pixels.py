@@ -115,7 +115,7 @@ def encode_png(image: np.ndarray) -> bytes:
     return encoded.tobytes()
 
 
-def encode_indexed_png(levels: np.ndarray, table: np.ndarray) -> bytes:
+def encode_indexed_png(levels: np.ndarray, table: np.ndarray, *, compress: bool = True) -> bytes:
     """A picture of at most 256 colours as a PNG file: the places in a table of colours, and the table.
 
     Several times quicker to write than the same picture in full colour, and to the pixel the same.
@@ -123,6 +123,7 @@ def encode_indexed_png(levels: np.ndarray, table: np.ndarray) -> bytes:
     Args:
         levels: uint8 (H, W) or (H, W, 1), places in the table.
         table: uint8 (256, 3), RGB.
+        compress: lightly; without it the file is as large as the picture, and written at once.
 
     Raises:
         ImageInputError: the array is not uint8, empty or of another shape.
@@ -131,7 +132,7 @@ def encode_indexed_png(levels: np.ndarray, table: np.ndarray) -> bytes:
     picture = Image.fromarray(np.ascontiguousarray(levels.reshape(levels.shape[:2])))
     picture.putpalette(table.tobytes())
     file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=1)
+    picture.save(file, "PNG", compress_level=1 if compress else 0)
     return file.getvalue()
 
 

@@ -147,9 +147,11 @@ def _page_png(shown: figures.Shown) -> tuple[bytes, float]:
 
 
 def _png(shown: figures.Shown, side: int) -> bytes:
-    """The picture in the fewest bytes that hold it exactly."""
+    """The picture, exactly, in a file that is quick to write; where it stays on the machine, not even compressed."""
     levels = figures.enlarge(shown.levels, side)
-    return images.encode_png(levels) if shown.table is None else images.encode_indexed_png(levels, shown.table)
+    if shown.table is None:
+        return images.encode_png(levels)
+    return images.encode_indexed_png(levels, shown.table, compress=limits().profile == "hosted")
 
 
 Drawn = TypeVar("Drawn")

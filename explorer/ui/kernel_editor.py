@@ -219,18 +219,22 @@ def set_kernel(preset: str, weights: Rows | None = None) -> None:
     _set_base(weights, (preset, size))
 
 
-def edit_kernel(*, arrived: bool) -> Rows:
-    """Draw preset, size, grid and buttons; return the rows of the kernel."""
+def current_rows(*, arrived: bool) -> Rows:
+    """The rows of the kernel, typed cells included, after a preset, size or file chosen just now was followed."""
     if arrived and state.get(EDITED) is not None and state.get(MADE_FOR) == (PRESET.current(), SIZE.current()):
         _set_base(state.get(EDITED), state.get(MADE_FOR))
     _accept_file()
     _follow_preset()
+    edited = typed_over(_base_rows(), st.session_state.get(WEIGHTS.key))
+    state.put(EDITED, edited)
+    return edited
+
+
+def draw(edited: Rows) -> None:
+    """Draw preset, grid, buttons and size; ``edited`` are the rows that the grid shows."""
     preset = PRESET.draw()
-    _follow_preset()
     st.caption(KERNELS[preset].note)
-    base = _base_rows()
-    edited = typed_over(base, st.session_state.get(WEIGHTS.key))
-    _draw_grid(base)
+    _draw_grid(_base_rows())
     with st.container(horizontal=True, gap="xxsmall", key="kernels-transforms"):
         for name, (icon, sentence, _) in TRANSFORMS.items():
             st.button(sentence, icon=icon, key=f"kernels.{name}", help=sentence, on_click=_transform, args=(name,))
@@ -248,8 +252,6 @@ def edit_kernel(*, arrived: bool) -> Rows:
     with right:
         _draw_file_picker()
     _draw_file_problem()
-    state.put(EDITED, edited)
-    return edited
 
 
 def _draw_file_picker() -> None:

@@ -99,35 +99,45 @@ CONTROLS = (
 
 
 def choose(*, arrived: bool) -> tuple[Chosen, Filtering, str]:
-    """Draw the sidebar; return the picture, the kernel with its options, and how to show the result."""
+    """The picture, the kernel with its options, and how to show the result, as the session has them.
+
+    The sidebar is drawn after the pictures (:func:`draw`), so that these do not wait for the widgets to load.
+    """
+    chosen = pickers.take_image("kernels", IMAGE)
+    filtering = Filtering(
+        weights=kernel_editor.current_rows(arrived=arrived),
+        stride=STRIDE.current(),
+        padding=PADDING.current(),
+        dilation=DILATION.current(),
+        bias=BIAS.current(),
+        channels=CHANNEL.current(),
+        flip=FLIP.current(),
+        relu=RELU.current(),
+        pooling=POOLING.current(),
+        pool_size=POOL_SIZE.current(),
+    )
+    return chosen, filtering, DISPLAY.current()
+
+
+def draw(filtering: Filtering) -> None:
+    """Draw the sidebar."""
     with st.sidebar:
-        chosen = pickers.pick_image("kernels", IMAGE)
-        weights = kernel_editor.edit_kernel(arrived=arrived)
-        channels = CHANNEL.draw()
+        pickers.pick_image("kernels", IMAGE)
+        kernel_editor.draw(filtering.weights)
+        CHANNEL.draw()
         sliding = (STRIDE, PADDING, DILATION, BIAS, FLIP)
         changed = any(control.current() != control.default for control in sliding)
         with st.expander("How it slides", icon=":material/open_with:", expanded=changed):
             left, right = st.columns(2)
             with left:
-                stride, bias = STRIDE.draw(), BIAS.draw()
+                STRIDE.draw()
+                BIAS.draw()
             with right:
-                padding, dilation = PADDING.draw(), DILATION.draw()
-            flip = FLIP.draw()
+                PADDING.draw()
+                DILATION.draw()
+            FLIP.draw()
         st.markdown("**Then**")
-        relu = RELU.draw()
-        pooling = POOLING.draw()
-        pool_size = POOL_SIZE.draw() if pooling != "none" else POOL_SIZE.current()
-        display = DISPLAY.draw()
-    filtering = Filtering(
-        weights=weights,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        bias=bias,
-        channels=channels,
-        flip=flip,
-        relu=relu,
-        pooling=pooling,
-        pool_size=pool_size,
-    )
-    return chosen, filtering, display
+        RELU.draw()
+        if POOLING.draw() != "none":
+            POOL_SIZE.draw()
+        DISPLAY.draw()

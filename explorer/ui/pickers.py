@@ -105,6 +105,13 @@ def choose(chosen: Chosen) -> None:
         state.put(state.OWN_PICTURE, chosen)
 
 
+def take_image(page: str, control: ImageChoice) -> Chosen:
+    """The chosen picture, one that was uploaded or pressed just now included, before its picker is drawn."""
+    _accept_upload(page)
+    control.put(control.current())
+    return _current(control)
+
+
 def pick_image(page: str, control: ImageChoice) -> Chosen:
     """Draw the picker: thumbnails, upload, camera, previous picture. Bad input keeps the picture there was."""
     problem = _accept_upload(page)

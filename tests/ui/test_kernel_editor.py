@@ -211,6 +211,7 @@ def test_custom_begins_with_the_kernel_there_was(page):
 
 
 def test_a_kernel_of_the_comparison_is_taken_by_a_click(page):
+    page.session_state["kernels.tab"] = "Compare kernels"
     at = press(type_in(page, {(0, 0): 5.0}), "use_prewitt-x")
     np.testing.assert_array_equal(grid(at), KERNELS["prewitt-x"].weights)
     assert url(at)["kernels.preset"] == "prewitt-x"
