@@ -122,8 +122,8 @@ def rerun_rows() -> list[Row]:
     """A rerun of the Kernels page after one kernel edit, against a page that only shows the same picture.
 
     The Kernels page sends its pictures without loss, so the bar is held against a page that does the same; Streamlit
-    by itself makes a JPEG, which is quicker to write. Both run under Streamlit's AppTest, in turn. Every edit is a number that was not there before, so that nothing
-    but the decoded picture comes out of a cache.
+    by itself makes a JPEG, which is quicker to write. Both run under Streamlit's AppTest, in turn. Every edit is a
+    number that was not there before, so that nothing but the decoded picture comes out of a cache.
     """
     from streamlit.testing.v1 import AppTest
 

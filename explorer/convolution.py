@@ -212,24 +212,30 @@ def _with_opencv(picture: Picture, weights: Floats, slide: _Slide) -> Floats:
         full = np.stack(planes, axis=2)
     result = np.ascontiguousarray(full[:: slide.stride, :: slide.stride][:rows, :cols])
     if by_fourier:
-        _cleaned(result, source, weights)
-        result += np.float32(slide.bias)
+        _clean(result, source, weights)
+        if slide.bias:
+            result += np.float32(slide.bias)
     return result
 
 
-def _cleaned(result: Floats, source: Floats, weights: Floats) -> Floats:
+def _clean(result: Floats, source: Floats, weights: Floats) -> None:
     """Take the noise of the Fourier transform out, in place, so that a 0 is a 0 and has no sign.
 
-    A few rows at a time: they stay in the processor's cache, which makes this cheap beside the transform.
+    The noise is about a millionth of the largest possible sum. Adding 16 times that sum and taking it off again
+    rounds everything to such steps, since float32 has 24 bits. Whole numbers are rounded to whole numbers. A few
+    rows at a time, which stay in the processor's cache: that makes this cheap beside the transform.
     """
-    largest = max(float(source.max()), -float(source.min())) * float(np.abs(weights).sum())
+    low, high, _, _ = cv2.minMaxLoc(source.reshape(len(source), -1))
+    largest = max(high, -low) * float(np.abs(weights).sum())
     whole = largest < 2**22 and bool((weights == np.rint(weights)).all())
     whole = whole and all(bool((rows == np.rint(rows)).all()) for rows in _blocks(source))
+    step = np.float32(16 * largest)
     for rows in _blocks(result):
         if whole:
             np.rint(rows, out=rows)
-        np.multiply(rows, np.abs(rows) >= 1e-6 * largest, out=rows)
-    return result
+        else:
+            np.add(rows, step, out=rows)
+            np.subtract(rows, step, out=rows)
 
 
 def _blocks(values: Floats) -> Iterator[Floats]:

@@ -1,6 +1,6 @@
 """Colours of numbers: known colours, a neutral zero, symmetry, and what is clipped counted exactly."""
 
-from xml.etree import ElementTree
+import re
 
 import cv2
 import numpy as np
@@ -178,11 +178,12 @@ def test_histograms_of_nothing_and_of_zeros():
 
 def test_bars_are_red_below_zero_and_blue_above():
     counts, edges = figures.count_values(column(-8, -8, 8), bins=4)
-    bars = ElementTree.fromstring(figures.histogram(counts, edges)).findall("{http://www.w3.org/2000/svg}rect")
+    svg = figures.histogram(counts, edges)
+    bars = re.findall(r'<rect x="([\d.]+)" y="[\d.]+" width="[\d.]+" height="([\d.]+)" fill="(#\w+)"/>', svg)
     left, right = bars  # empty bins have no bar
-    assert (left.get("fill"), right.get("fill")) == (figures.RED, figures.BLUE)
-    assert (float(left.get("x")), float(right.get("x"))) == (0, 300)
-    assert float(left.get("height")) == 2 * float(right.get("height"))
+    assert (left[2], right[2]) == (figures.RED, figures.BLUE)
+    assert (float(left[0]), float(right[0])) == (0, 300)
+    assert float(left[1]) == 2 * float(right[1])
 
 
 def test_a_logarithmic_histogram_says_so():

@@ -84,7 +84,7 @@ def test_flip_turns_by_half_a_turn_and_no_more():
 def test_a_window_larger_than_the_picture_is_refused_with_a_sentence(options):
     filtering = Filtering(weights=((1.0,) * 3,) * 3, **options)
     tiny = PICTURE[:7, :7]
-    with pytest.raises(KernelError, match="window|pooling block"):
+    with pytest.raises(KernelError, match=r"window|pooling block"):
         filtering.apply(tiny)
-    with pytest.raises(KernelError, match="window|pooling block"):
+    with pytest.raises(KernelError, match=r"window|pooling block"):
         filtering.stages(7, 7)

@@ -24,6 +24,9 @@ KEYS = {
 """The names that tests and links hang on."""
 
 
+EDGES_COMPARED = {"kernels.family": "Edges", "kernels.tab": "compare"}
+
+
 def png(pixels):
     return images.encode_png(np.asarray(pixels, np.uint8))
 
@@ -343,7 +346,7 @@ def test_comparing_shows_every_kernel_of_the_family(open_page, family):
 
 
 def test_a_kernel_of_the_comparison_that_does_not_fit_spoils_nothing_else(open_page):
-    at = open_page(link={"kernels.family": "Edges", "kernels.padding": "valid", "kernels.dilation": "3", "kernels.tab": "compare"})
+    at = open_page(link=EDGES_COMPARED | {"kernels.padding": "valid", "kernels.dilation": "3"})
     assert not at.error
     assert captions(at).count("larger than the picture") == 1  # the Laplacian of Gaussian: 9 cells, 25 pixels wide
     assert len(at.code) == 2

@@ -1,0 +1,432 @@
+"""The Feature maps page: networks of every build, layers, channels, links, own networks and what is computed when."""
+
+import base64
+import gc
+import io
+import json
+
+import keras
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer import activations, images, models, settings
+from explorer.models import PRETRAINED, Classifier, load_pretrained, save_classifier
+from explorer.ui import cache, feature_options
+from explorer.ui.feature_strip import CLASSES, PICTURE
+from tests.models.networks import NETWORKS, classifier, seeded
+
+L = keras.layers
+KEYS = {"model", "image", "layer", "channel", "scale", "sort", "page", "compare"}
+"""The names that tests and links hang on."""
+TABS = tuple(feature_options.TABS.options)
+PAGE = str(settings.ROOT / "pages" / "feature_maps.py")
+PATIENCE = 120
+
+
+def start(network=None, link=None, **session):
+    """The page with an own network, or with the bundled one."""
+    at = AppTest.from_file(PAGE, default_timeout=PATIENCE)
+    if network is not None:
+        at.session_state["_own_network"] = network
+        at.session_state["_network"] = "own"
+        link = {"model": "own"} | link if link else None
+    at.query_params = {f"feature_maps.{name}": value for name, value in (link or {}).items()}
+    if session.get("tab") in TABS:
+        session["tab"] = feature_options.TABS.options[session["tab"]]
+    for name, value in session.items():
+        at.session_state[f"feature_maps.{name}"] = value
+    return at.run()
+
+
+def looked(at):
+    """The page, which has shown what it was asked for."""
+    assert not at.exception
+    assert not at.error
+    return at
+
+
+def heading(at):
+    return at.subheader[0].value.replace("\\", "")
+
+
+def url(at):
+    given = {key: value[0] if isinstance(value, list) else value for key, value in at.query_params.items()}
+    return {key.removeprefix("feature_maps."): value for key, value in given.items()}
+
+
+def component(at, name):
+    """What a browser component was given: ``strip`` or ``grid``."""
+    found = [each for each in at.get("bidi_component") if each.proto.component_name.endswith(name)]
+    return json.loads(found[0].proto.json) if found else None
+
+
+def stages(at):
+    return {stage["path"]: stage for stage in component(at, "strip")["stages"]}
+
+
+def said(at):
+    return "\n".join(each.value for each in [*at.caption, *at.markdown])
+
+
+def numbers(array):
+    """A list or array of a chart, as Plotly writes it."""
+    if isinstance(array, list):
+        return array
+    return np.frombuffer(base64.b64decode(array["bdata"]), np.dtype(array["dtype"])).tolist()
+
+
+def charts(at):
+    """The page's charts by their key."""
+    found = {}
+    for each in at.get("plotly_chart"):
+        found[each.proto.id.rpartition(".")[2]] = json.loads(each.proto.spec)["data"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def flat():
+    return classifier("flat")
+
+
+@pytest.fixture(scope="module")
+def opened():
+    """The page as a person finds it, with the bundled network and its trained weights."""
+    return looked(start())
+
+
+# What is seen first
+
+
+def test_the_registry_has_the_keys_that_links_use():
+    assert {control.key for control in feature_options.CONTROLS} >= {f"feature_maps.{name}" for name in KEYS}
+
+
+def test_a_fresh_visit_sees_a_cat_from_pixels_to_classes(opened):
+    assert opened.title[0].value == "Feature maps"
+    assert heading(opened) == "block2a_expand_relu · ReLU · 112 × 112 × 96"
+    assert url(opened) == {}
+    assert not opened.info
+    found = list(stages(opened).values())
+    assert [stage["shape"] for stage in found[:-1]] == [
+        "224 × 224 × 3", "112 × 112 × 96", "56 × 56 × 144", "28 × 28 × 240",
+        "14 × 14 × 480", "14 × 14 × 672", "7 × 7 × 1152", "7 × 7 × 1280",
+    ]  # fmt: skip
+    assert all(len(stage["channels"]) == 5 for stage in found[1:-1])
+    bars = found[-1]["bars"]
+    assert bars[0][0] == "Egyptian cat"
+    assert bars[0][1] == pytest.approx(0.385, abs=0.05)
+    assert [share for _, share in bars] == sorted((share for _, share in bars), reverse=True)
+    assert len(component(opened, "grid")["channels"]) == 48
+    assert "Cropped to the 300 × 300 pixels" in said(opened)
+    assert "Resized from 300 × 300 to 224 × 224 pixels" in said(opened)
+
+
+def test_what_it_means_has_this_layers_numbers(opened):
+    assert r"$ 112 \times 112 \times 96 = 1,204,224 $" in said(opened)
+    assert "One unit sees 7 × 7 pixels" in said(opened)
+
+
+# Networks of every build
+
+
+@pytest.mark.parametrize("name", sorted(set(NETWORKS) - {"mlp"}))
+def test_every_build_of_network_goes_through_every_tab(name):
+    network = classifier(name)
+    for tab in TABS:
+        at = looked(start(network, tab=tab))
+        assert url(at) == {"model": "own"} | ({} if tab == TABS[0] else {"tab": tab})
+        assert "×" in heading(at)
+        assert [bar[0] for bar in stages(at)[CLASSES]["bars"]]
+    probabilities = [share for _, share in stages(at)[CLASSES]["bars"]]
+    assert len(probabilities) == min(5, len(network.class_names))
+    assert sum(probabilities) <= 1 + 1e-5
+    assert component(at, "grid")["channels"] == list(range(network_channels(at)))
+
+
+def network_channels(at):
+    return int(heading(at).rpartition(" × ")[2])
+
+
+def test_one_sigmoid_unit_is_two_classes():
+    at = looked(start(classifier("transfer")))
+    bars = dict(stages(at)[CLASSES]["bars"])
+    assert set(bars) == {"class 0", "class 1"}
+    assert sum(bars.values()) == pytest.approx(1, abs=1e-6)
+    assert heading(at).startswith("base.relu · ReLU · 8 × 8 × 4")
+
+
+def test_a_grey_network_gets_a_grey_picture():
+    at = looked(start(classifier("grey"), image="digit"))
+    assert stages(at)[PICTURE]["shape"] == "28 × 28 × 1"
+
+
+def test_a_network_without_maps_is_drawn_as_bars_in_every_tab():
+    network = classifier("mlp")
+    for tab in TABS:
+        at = looked(start(network, link={"layer": "hidden"}, tab=tab, image="digit"))
+        assert component(at, "grid") is None
+        assert list(stages(at)) == [PICTURE, CLASSES]
+    assert heading(at) == "hidden · Dense · 6"
+
+
+def test_the_bars_of_a_dense_layer_are_its_outputs(flat):
+    at = looked(start(flat, link={"layer": "classes"}))
+    pixels, _ = flat.fit(images.read_image(images.SAMPLES["chelsea"].read_bytes()))
+    expected = np.asarray(flat.model(np.rint(pixels)))[0]
+    np.testing.assert_allclose(numbers(charts(at)["bars"][0]["y"]), expected, rtol=1e-5, atol=1e-6)
+    assert "3 numbers" in said(at)
+
+
+def test_a_layer_of_rows_without_space_is_drawn_as_bars_too():
+    layers = [keras.Input((6, 6, 1)), L.Conv2D(2, 3, name="conv"), L.Reshape((16, 2), name="rows"), L.Flatten()]
+    model = seeded(keras.Sequential([*layers, L.Dense(2, name="logits")]))
+    network = Classifier(model, ("a", "b"), "rows")
+    for tab in TABS:
+        looked(start(network, link={"layer": "rows"}, tab=tab, image="digit"))
+
+
+PUBLISHED = tuple(PRETRAINED)
+
+
+@pytest.fixture
+def random_weights(monkeypatch):
+    """Published networks with random weights, because theirs are not here; afterwards none of them is left."""
+    monkeypatch.setattr(models, "load_pretrained", lambda name: load_pretrained(name, weights=None))
+    kept = (cache.network, cache.all_maps, cache.layers)
+    for each in kept:
+        each.clear()
+    yield
+    for each in kept:
+        each.clear()
+    gc.collect()
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_published_network_goes_through_the_page(random_weights, name):
+    at = looked(start(link={"model": name}))
+    found = list(stages(at).values())
+    side = PRETRAINED[name].size
+    assert found[0]["shape"] == f"{side} × {side} × 3"
+    assert len(found) == 9
+    sides = [int(stage["shape"].split(" × ")[0]) for stage in found[:-1]]
+    assert sides == sorted(sides, reverse=True)
+    assert all(stage["channels"] for stage in found[1:-1])
+    assert len(found[-1]["bars"]) == 5
+
+
+# One's own network
+
+
+def upload(at, content, name="mine.keras"):
+    at.file_uploader(key="feature_maps.network_file").set_value((name, content, "application/octet-stream"))
+    return at.run()
+
+
+def test_an_uploaded_network_is_shown_and_a_broken_one_leaves_it(flat):
+    network = Classifier(NETWORKS["two_levels"](), ("ant", "bee", "fly"), "insects")
+    at = upload(start(flat), save_classifier(network), "insects.keras")
+    looked(at)
+    assert heading(at) == "features.base.relu · ReLU · 8 × 8 × 4"
+    assert {name for name, _ in stages(at)[CLASSES]["bars"]} == {"ant", "bee", "fly"}
+    assert url(at) == {"model": "own"}
+    assert at.selectbox(key="feature_maps.model").value == "own"
+    at = upload(at, b"PK\x03\x04 nothing", "broken.keras")
+    assert not at.exception
+    assert len(at.error) == 1
+    assert ".keras file" in at.error[0].value
+    assert heading(at).startswith("features.base.relu")
+
+
+def test_a_hosted_copy_offers_no_upload(monkeypatch, flat):
+    monkeypatch.setenv("EXPLORER_PROFILE", "hosted")
+    at = looked(start(flat))
+    assert "feature_maps.network_file" not in [each.key for each in at.get("file_uploader")]
+    assert "networks cannot be uploaded" in said(at)
+
+
+def test_a_network_that_cannot_be_downloaded_gives_a_sentence_and_the_rest_works(monkeypatch, tmp_path, flat):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delenv("EXPLORER_WEIGHTS_DIR", raising=False)
+    for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(proxy, "http://127.0.0.1:9")
+    at = start(flat, link={"model": "VGG16"})
+    assert not at.exception
+    assert len(at.error) == 1
+    assert "vgg16_weights" in at.error[0].value.replace("\\", "")
+    assert "EfficientNetLite0 comes with the app" in at.error[0].value
+    at = at.selectbox(key="feature_maps.model").set_value("own").run()
+    assert heading(looked(at)).startswith("conv1")
+
+
+# Links and hostile values
+
+
+def test_a_link_opens_what_it_names(flat):
+    link = {"layer": "relu2", "channel": "3", "scale": "raw", "sort": "mean", "compare": "blur", "image": "coffee"}
+    link |= {"tab": "pictures"}
+    at = looked(start(flat, link={"model": "own", **link}))
+    assert heading(at) == "relu2 · ReLU · 4 × 4 × 5"
+    assert component(at, "grid")["selected"] == 3
+    assert at.selectbox(key="feature_maps.scale").value == "raw"
+    assert "itself blurred" in said(at)
+    assert at.selectbox(key="feature_maps.compare").value == "blur"
+    assert url(at) == {"model": "own", **link}
+
+
+def test_a_layer_that_does_not_exist_gives_a_note_and_the_default(flat):
+    at = looked(start(flat, link={"model": "own", "layer": "relu3"}))
+    note = at.info[0].value.replace("\\", "")
+    assert "There is no layer 'relu3'. Did you mean 'relu2'" in note
+    assert "The layer conv1 is shown instead" in note
+    assert heading(at).startswith("conv1")
+    assert not looked(at.run()).info
+
+
+def test_a_channel_that_does_not_exist_gives_a_sentence_and_the_most_active_one(flat):
+    at = looked(start(flat, link={"model": "own", "layer": "conv2", "channel": "5"}))
+    assert "The layer has the channels 0 to 4, not 5; the most active is shown." in said(at)
+    pixels, _ = flat.fit(images.read_image(images.SAMPLES["chelsea"].read_bytes()))
+    inner = keras.Model(flat.model.inputs[0], flat.model.get_layer("conv2").output)
+    busiest = np.asarray(inner(np.rint(pixels)))[0].std(axis=(0, 1)).argmax()
+    assert component(at, "grid")["selected"] == busiest
+
+
+def test_a_hostile_link_gives_defaults_and_notes(flat):
+    link = dict.fromkeys(KEYS, "<img src=x onerror=alert(1)>")
+    at = looked(start(flat, link=link | {"nothing": "1"}))
+    said = [note.value for note in at.info]
+    assert len(said) == len(KEYS) + 1
+    assert not any("<img" in note.replace("\\<", "") for note in said)
+    assert url(at) == {}
+
+
+HOSTILE = [99, -1, 10**30, float("nan"), "x", "../../etc/passwd", None, True, [], {"a": 1}, b"x", object()]
+
+
+@pytest.mark.parametrize("control", feature_options.CONTROLS, ids=lambda control: control.key)
+def test_nonsense_in_the_session_never_raises(flat, control):
+    place = feature_options.CONTROLS.index(control)
+    for value in (HOSTILE * 2)[place :: len(HOSTILE) // 2][:2]:
+        at = start(flat, **{"tab": "pictures", control.key.removeprefix("feature_maps."): value})
+        assert not at.exception, (control.key, value)
+        assert not at.error, (control.key, value)
+
+
+def test_a_page_of_maps_beyond_the_last_falls_back():
+    layers = [keras.Input((6, 6, 1)), L.Conv2D(100, 3, name="wide"), L.Flatten(), L.Dense(2, name="logits")]
+    network = Classifier(seeded(keras.Sequential(layers)), ("a", "b"), "wide")
+    at = looked(start(network, link={"model": "own", "image": "digit", "page": "3"}))
+    assert component(at, "grid")["channels"] == list(range(96, 100))
+    at = looked(start(network, link={"model": "own", "image": "digit", "page": "9"}))
+    assert component(at, "grid")["channels"] == list(range(48))
+    at.number_input(key="feature_maps.page").set_value(2).run()
+    assert component(looked(at), "grid")["channels"] == list(range(48, 96))
+
+
+# What follows a choice
+
+
+def test_another_layer_starts_at_its_first_page_and_its_own_channel(flat):
+    at = looked(start(flat, link={"model": "own", "channel": "2"}))
+    assert component(at, "grid")["selected"] == 2
+    at.selectbox(key="feature_maps.layer").set_value("relu2").run()
+    assert heading(looked(at)).startswith("relu2")
+    assert "channel" not in url(at)
+
+
+def test_the_grid_is_in_the_order_of_the_chosen_statistic(flat):
+    at = looked(start(flat, link={"model": "own", "sort": "mean"}))
+    pixels, _ = flat.fit(images.read_image(images.SAMPLES["chelsea"].read_bytes()))
+    inner = keras.Model(flat.model.inputs[0], flat.model.get_layer("conv1").output)
+    means = np.asarray(inner(np.rint(pixels)))[0].mean(axis=(0, 1))
+    assert component(at, "grid")["channels"] == np.argsort(-means, kind="stable").tolist()
+
+
+def test_every_scale_and_every_order_draws(flat):
+    for scale in feature_options.SCALE.options:
+        looked(start(flat, scale=scale))
+    for sort in feature_options.SORT.options:
+        assert sorted(component(looked(start(flat, sort=sort)), "grid")["channels"]) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("how", feature_options.COMPARISONS)
+def test_every_comparison_draws(flat, how):
+    at = looked(start(flat, tab="pictures", compare=how))
+    if how == "previous":
+        assert "no picture before" in at.info[0].value
+    else:
+        curve = numbers(charts(at)["cosine"][0]["y"])
+        assert all(-1 - 1e-6 <= one <= 1 + 1e-6 for one in curve)
+
+
+def test_the_previous_picture_can_be_compared_with(flat):
+    at = looked(start(flat, tab="pictures", compare="previous"))
+    at.pills(key="feature_maps.image").set_value("coffee").run()
+    assert "the picture chosen before" in said(looked(at))
+
+
+def test_a_change_of_layer_order_or_colours_computes_nothing(monkeypatch):
+    calls = []
+    compute = activations.feature_maps
+    monkeypatch.setattr(activations, "feature_maps", lambda *args, **rest: calls.append(1) or compute(*args, **rest))
+    model = seeded(NETWORKS["branches"](), seed=77)  # a network of its own, of which no cache knows
+    at = looked(start(Classifier(model, ("a", "b", "c"), "counted"), tab="weights"))
+    assert calls == [1]
+    at.selectbox(key="feature_maps.layer").set_value("concatenate").run()
+    at.selectbox(key="feature_maps.sort").set_value("sparsity").run()
+    at.selectbox(key="feature_maps.scale").set_value("raw").run()
+    assert heading(looked(at)).startswith("concatenate")
+    assert calls == [1]
+    at.pills(key="feature_maps.image").set_value("coffee").run()
+    assert calls == [1, 1]
+
+
+def test_picture_and_network_follow_from_page_to_page(open_app):
+    at = open_app("feature_maps", link={"feature_maps.image": "coffee"})
+    assert stages(at)[CLASSES]["bars"][0][0] == "espresso"
+    at = at.switch_page("pages/kernels.py").run()
+    assert "A cup of coffee" in said(at)
+    at.pills(key="kernels.image").set_value("camera").run()
+    at = at.switch_page("pages/feature_maps.py").run()
+    assert stages(looked(at))[CLASSES]["bars"][0][0] == "tripod"
+
+
+def test_the_linear_probe_is_measured_when_asked_for_and_then_kept(flat):
+    at = looked(start(flat, tab="depth"))
+    assert "probe_curve" not in charts(at)
+    at.button(key="feature_maps.probe").click().run()
+    accuracy, chance = charts(looked(at))["probe_curve"]
+    assert all(0 <= one <= 1 for one in numbers(accuracy["y"]))
+    assert numbers(chance["y"]) == pytest.approx([1 / 3] * len(numbers(chance["y"])), abs=0.01)
+    assert "probe_curve" in charts(looked(at.run()))
+
+
+@pytest.mark.parametrize(
+    ("number", "begins", "link"),
+    [
+        (0, "stem_conv · Conv2D", {"scale": "raw"}),
+        (1, "head_relu · ReLU", {"sort": "sparsity"}),
+        (2, "block2a_expand_relu", {"image": "coffee"}),
+    ],
+)
+def test_each_experiment_sets_up_what_it_speaks_of(number, begins, link):
+    at = looked(start())
+    at.button(key=f"feature_maps.try_{number}").click().run()
+    assert heading(looked(at)).startswith(begins)
+    assert {key: url(at).get(key) for key in link} == link
+
+
+# Taking it away
+
+
+def test_downloads_are_what_the_page_shows(flat, sent):
+    at = looked(start(flat, link={"model": "own", "layer": "pool1"}))
+    pixels, _ = flat.fit(images.read_image(images.SAMPLES["chelsea"].read_bytes()))
+    inner = keras.Model(flat.model.inputs[0], flat.model.get_layer("pool1").output)
+    with np.load(io.BytesIO(sent.download("maps.npz"))) as arrays:
+        np.testing.assert_array_equal(arrays["picture"], np.rint(pixels[0]))
+        np.testing.assert_allclose(arrays["maps"], np.asarray(inner(np.rint(pixels)))[0], rtol=1e-5, atol=1e-6)
+    assert images.read_image(sent.download("grid.png")).ndim == 3
+    np.testing.assert_array_equal(images.read_image(sent.download("picture.png")), np.rint(pixels[0]))
+    assert at.code[0].value.startswith("import cv2\nimport keras")
