@@ -53,13 +53,13 @@ def thumbnail(name: str) -> str:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the picture…")
-def picture(sha: str, _encoded: bytes) -> Picture:  # noqa: ARG001
-    """The decoded picture of a file with this sha256.
+def picture(sha: str, background: tuple[int, int, int], _encoded: bytes) -> Picture:  # noqa: ARG001
+    """The decoded picture of a file with this sha256, its transparent parts on this colour.
 
     Raises:
         ImageInputError: it cannot be read, or is over a limit.
     """
-    decoded = images.read(_encoded)
+    decoded = images.read(_encoded, background=background)
     decoded.pixels.setflags(write=False)
     return decoded
 

@@ -18,6 +18,9 @@ from explorer.ui.texts import plain
 OWN = "own"
 """What a link says where the picture was the person's own: no link carries a picture."""
 
+BACKGROUNDS = {"white": (255, 255, 255), "grey": (128, 128, 128), "black": (0, 0, 0)}
+"""What transparent parts of a picture can be shown on, RGB."""
+
 FILE_TYPES = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff")
 
 
@@ -29,18 +32,20 @@ class Chosen:
         label: its name for captions and file names; never more than 60 characters.
         sample: its name in ``SAMPLES``, or ``"own"``.
         encoded: the file's bytes.
-        sha: sha256 of the bytes, in hexadecimal.
+        sha: sha256 of the bytes, in hexadecimal; it names the background too.
+        background: RGB, what transparent parts are shown on.
     """
 
     label: str
     sample: str
     encoded: bytes
     sha: str
+    background: tuple[int, int, int] = (255, 255, 255)
 
     @property
     def picture(self) -> Picture:
         """The decoded picture; decoded once, shared, read-only."""
-        return cache.picture(self.sha, self.encoded)
+        return cache.picture(self.sha, self.background, self.encoded)
 
 
 def sample(name: str) -> Chosen:
@@ -105,16 +110,38 @@ def choose(chosen: Chosen) -> None:
         state.put(state.OWN_PICTURE, chosen)
 
 
+def background_control(page: str) -> Select:
+    """What transparent parts of one's own picture are shown on."""
+    own = state.get(state.OWN_PICTURE)
+    present = next((name for name, colour in BACKGROUNDS.items() if own and own.background == colour), "white")
+    names = {name: name.capitalize() for name in BACKGROUNDS}
+    return Select(
+        key=f"{page}.background", label="Behind transparent parts", default=present, options=names, look="segments"
+    )
+
+
+def _own(label: str, encoded: bytes, background: str) -> Chosen:
+    """A picture of the person's own as a choice."""
+    sha = hashlib.sha256(encoded + background.encode()).hexdigest()
+    return Chosen(label, OWN, encoded, sha, BACKGROUNDS[background])
+
+
 def take_image(page: str, control: ImageChoice) -> Chosen:
     """The chosen picture, one that was uploaded or pressed just now included, before its picker is drawn."""
     _accept_upload(page)
     control.put(control.current())
-    return _current(control)
+    chosen, background = _current(control), background_control(page).current()
+    if chosen.sample == OWN and chosen.background != BACKGROUNDS[background]:
+        chosen = _own(chosen.label, chosen.encoded, background)
+        state.put(state.PICTURE, chosen)
+        state.put(state.OWN_PICTURE, chosen)
+    return chosen
 
 
 def pick_image(page: str, control: ImageChoice) -> Chosen:
     """Draw the picker: thumbnails, upload, camera, previous picture. Bad input keeps the picture there was."""
     problem = _accept_upload(page)
+    take_image(page, control)
     control.draw()
     with st.expander("Your own picture", icon=":material/add_photo_alternate:", expanded=problem is not None):
         limit = max(1, cache.limits().max_image_bytes // 1_000_000)
@@ -125,6 +152,7 @@ def pick_image(page: str, control: ImageChoice) -> Chosen:
             max_upload_size=limit,
             help="PNG, JPEG, WebP, BMP, GIF (its first frame) or TIFF. It stays in this session.",
         )
+        background_control(page).draw()
         if st.toggle("Use the camera", key=f"{page}.camera_on"):
             st.camera_input("Take a picture", key=f"{page}.camera", label_visibility="collapsed")
         previous = state.get(state.PREVIOUS_PICTURE)
@@ -161,7 +189,7 @@ def _accept_upload(page: str) -> str | None:
             continue
         encoded = upload.getvalue()
         label = "camera picture" if key.endswith("camera") else str(upload.name)[-60:]
-        chosen = Chosen(label, OWN, encoded, hashlib.sha256(encoded).hexdigest())
+        chosen = _own(label, encoded, background_control(page).current())
         sentence = None
         try:
             _ = chosen.picture

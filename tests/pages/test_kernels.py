@@ -236,6 +236,15 @@ def test_an_upload_replaces_the_picture_and_previous_brings_it_back(open_page, s
     np.testing.assert_array_equal(given(at, sent), one)
 
 
+def test_transparent_parts_are_shown_on_the_chosen_background(open_page, sent):
+    clear = cv2.imencode(".png", np.zeros((20, 30, 4), np.uint8))[1].tobytes()
+    at = upload(open_page(link={"kernels.channels": "rgb"}), clear)
+    for name, level in (("white", 255), ("black", 0), ("grey", 128)):
+        at = at.button_group(key="kernels.background").set_value(name).run()
+        assert not at.exception
+        assert np.unique(given(at, sent)).tolist() == [level]
+
+
 def test_a_sample_pressed_before_an_upload_can_be_pressed_again(open_page):
     at = open_page(link={"kernels.image": "chelsea"})
     at = at.button_group(key="kernels.image").set_value("face").run()
