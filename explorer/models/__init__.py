@@ -4,7 +4,7 @@ from explorer.errors import LayerError, ModelError
 from explorer.models.archive import load_classifier, save_classifier
 from explorer.models.classifier import Classifier
 from explorer.models.layers import LayerSummary, describe_layers, layer_paths, tap
-from explorer.models.pretrained import PRETRAINED, load_pretrained
+from explorer.models.pretrained import PRETRAINED, fetch_weights, load_pretrained
 
 __all__ = [
     "PRETRAINED",
@@ -13,6 +13,7 @@ __all__ = [
     "LayerSummary",
     "ModelError",
     "describe_layers",
+    "fetch_weights",
     "layer_paths",
     "load_classifier",
     "load_pretrained",

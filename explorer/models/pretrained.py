@@ -204,6 +204,19 @@ def load_pretrained(
     return Classifier(model, imagenet_class_names(), name)
 
 
+def fetch_weights(name: str, on_progress: Progress | None = None) -> None:
+    """Download a published network's weights, unless they are here.
+
+    Args:
+        name: a key of :data:`PRETRAINED`.
+        on_progress: as in :func:`load_pretrained`.
+
+    Raises:
+        ModelError: they cannot be had.
+    """
+    _weights_path(PRETRAINED[name], on_progress)
+
+
 def imagenet_class_names() -> tuple[str, ...]:
     """The names of the 1,000 ImageNet classes, in the order of the networks' outputs.
 

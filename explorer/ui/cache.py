@@ -14,7 +14,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from explorer import figures, images, settings
+from explorer import datasets, figures, images, settings
 from explorer.errors import ModelError
 from explorer.filtering import Filtering
 from explorer.images import SAMPLES, Picture
@@ -62,6 +62,12 @@ def picture(sha: str, background: tuple[int, int, int], _encoded: bytes) -> Pict
     decoded = images.read(_encoded, background=background)
     decoded.pixels.setflags(write=False)
     return decoded
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the dataset…")
+def dataset(name: str) -> datasets.Dataset:
+    """A built-in dataset. Read-only, shared."""
+    return datasets.load(name)
 
 
 @dataclass(frozen=True)

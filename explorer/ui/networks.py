@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from explorer import models
 from explorer.errors import LayerError, ModelError
 from explorer.models import PRETRAINED, Classifier, LayerSummary, load_classifier
 from explorer.models.layers import unknown_layer
@@ -83,7 +84,37 @@ def pick_network(page: str, control: NetworkChoice) -> Classifier:
     if problem:
         st.error(plain(problem), icon=":material/error:")
     own = state.get(state.OWN_NETWORK)
-    return own if name == OWN and own is not None else cache.network(name)
+    if name == OWN and own is not None:
+        classifier: Classifier = own
+        return classifier
+    _fetch(name)
+    return cache.network(name)
+
+
+FETCHED = "_fetched_networks"
+"""Networks whose weights this session has seen to be here."""
+
+
+def _fetch(name: str) -> None:
+    """Download a network's weights where they are not here yet, with a bar; another choice ends it.
+
+    Raises:
+        ModelError: they cannot be had.
+    """
+    if PRETRAINED[name].bundled or name in state.get(FETCHED, ()):
+        return
+    place = st.empty()
+    bar = place.progress(0.0, f"Looking for the weights of {PRETRAINED[name].title}…")
+
+    def report(received: int, expected: int) -> None:
+        share = min(1.0, received / expected) if expected else 0.0
+        bar.progress(share, f"{received / 1e6:.0f} of {expected / 1e6:.0f} MB")
+
+    try:
+        models.fetch_weights(name, report)
+    finally:
+        place.empty()
+    state.put(FETCHED, (*state.get(FETCHED, ()), name))
 
 
 def _accept_upload(page: str, control: NetworkChoice) -> str | None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import streamlit as st
 
+from explorer.datasets import BUILTIN
 from explorer.errors import ImageInputError
-from explorer.images import SAMPLE_LABELS, SAMPLES, Picture
+from explorer.images import SAMPLE_LABELS, SAMPLES, Picture, encode_png
 from explorer.ui import cache, state
 from explorer.ui.controls import Select
 from explorer.ui.texts import plain
@@ -20,6 +21,9 @@ OWN = "own"
 
 BACKGROUNDS = {"white": (255, 255, 255), "grey": (128, 128, 128), "black": (0, 0, 0)}
 """What transparent parts of a picture can be shown on, RGB."""
+
+TEST_IMAGES = 150
+"""Images of a dataset that can be chosen by number."""
 
 FILE_TYPES = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff")
 
@@ -155,6 +159,10 @@ def pick_image(page: str, control: ImageChoice) -> Chosen:
         background_control(page).draw()
         if st.toggle("Use the camera", key=f"{page}.camera_on"):
             st.camera_input("Take a picture", key=f"{page}.camera", label_visibility="collapsed")
+        with st.popover("From a dataset", icon=":material/photo_library:", width="stretch"):
+            name = st.selectbox("Dataset", list(BUILTIN), format_func=_dataset_title, key=f"{page}.dataset")
+            st.number_input("Image", 0, TEST_IMAGES - 1, key=f"{page}.dataset_image")
+            st.button("Use it", key=f"{page}.use_dataset", on_click=_use_dataset, args=(page, name))
         previous = state.get(state.PREVIOUS_PICTURE)
         st.button(
             "Previous picture",
@@ -168,6 +176,20 @@ def pick_image(page: str, control: ImageChoice) -> Chosen:
         if problem:
             st.error(plain(problem), icon=":material/broken_image:")
     return _current(control)
+
+
+def _dataset_title(name: str) -> str:
+    return BUILTIN[name].title
+
+
+def _use_dataset(page: str, name: str) -> None:
+    """An image of a dataset becomes the picture."""
+    split, names = cache.dataset(name).test, cache.dataset(name).class_names
+    index = int(st.session_state.get(f"{page}.dataset_image") or 0) % len(split.images)
+    label = f"{BUILTIN[name].title} {index}: {names[split.labels[index]]}"
+    choose(_own(label, encode_png(split.images[index]), "white"))
+    state.take(f"{page}.image", None)
+    st.session_state[f"{page}.image"] = None
 
 
 def _current(control: ImageChoice) -> Chosen:

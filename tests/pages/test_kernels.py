@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer import images, settings, windows
+from explorer import datasets, images, settings, windows
 from explorer.kernels import KERNELS
 from explorer.ui import kernel_options
 
@@ -234,6 +234,16 @@ def test_an_upload_replaces_the_picture_and_previous_brings_it_back(open_page, s
     assert shape_in(at) == (24, 24, 3)
     at = at.button(key="kernels.previous").click().run()
     np.testing.assert_array_equal(given(at, sent), one)
+
+
+def test_an_image_of_a_dataset_becomes_the_picture(open_page, sent):
+    at = open_page(link={"kernels.channels": "rgb"})
+    at = at.number_input(key="kernels.dataset_image").set_value(7).run()
+    at = at.button(key="kernels.use_dataset").click().run()
+    assert not at.exception
+    shapes = datasets.load("shapes")
+    np.testing.assert_array_equal(given(at, sent), shapes.test.images[7])
+    assert shapes.class_names[shapes.test.labels[7]] in captions(at)
 
 
 def test_transparent_parts_are_shown_on_the_chosen_background(open_page, sent):

@@ -26,6 +26,7 @@ def two_pages():
 def names_only(monkeypatch):
     """Published networks stand for themselves: nothing is loaded."""
     monkeypatch.setattr(cache, "network", lambda name: name)
+    monkeypatch.setattr("explorer.models.fetch_weights", lambda *_: None)
 
 
 def run(script=two_pages, **session):
