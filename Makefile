@@ -11,7 +11,7 @@ DEV_STAMP := $(VENV)/.dev
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check browser-test bench format clean
+.PHONY: help run test slow-test check browser-test bench format clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,10 @@ run: $(RUN_STAMP) ## install what is missing and open the app on http://localhos
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
 
 test: $(DEV_STAMP) ## unit tests, doctests, page tests; browser tests too where a Chromium is found
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+slow-test: $(DEV_STAMP) ## the tests that build every published network: a few minutes
+	$(BIN)/python -m pytest -m slow tests
 
 check: $(DEV_STAMP) ## lint, floors, types
 	$(BIN)/ruff check .

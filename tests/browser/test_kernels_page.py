@@ -246,6 +246,7 @@ def test_a_cell_of_the_grid_is_edited_from_the_keyboard(visit):
 def test_compare_a_click_on_a_preset_takes_it(visit):
     page = visit()
     before = source(page)
+    page.get_by_role("tab", name="Compare kernels").click()
     page.get_by_role("button", name="Laplacian, 4 neighbours", exact=True).click()
     wait_for_another(page, before)
     wait_for_link(page, preset="laplacian-4")

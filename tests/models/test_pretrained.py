@@ -78,7 +78,12 @@ def test_caffe_preprocessing_is_saved_and_loaded(tmp_path):
     np.testing.assert_array_equal(np.asarray(loaded(pixels)), np.asarray(net(pixels)))
 
 
-@pytest.mark.parametrize("name", DOWNLOADED)
+QUICK = ("VGG16", "MobileNet")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in DOWNLOADED]
+)
 def test_builds_as_published(name):
     entry = PRETRAINED[name]
     keras.layers.Conv2D(1, 1), keras.layers.Activation("relu")  # as if other networks had been built before

@@ -186,7 +186,8 @@ def test_a_layer_of_rows_without_space_is_drawn_as_bars_too():
         looked(start(network, link={"layer": "rows"}, tab=tab, image="digit"))
 
 
-PUBLISHED = tuple(PRETRAINED)
+QUICK = ("EfficientNetLite0", "MobileNetV3Small")
+PUBLISHED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in PRETRAINED]
 
 
 @pytest.fixture
