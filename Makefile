@@ -4,6 +4,8 @@ PYTHON ?= $(firstword $(shell for p in python3.13 python3.12 python3.11 python3;
 	$$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done))
 VENV ?= .venv
 PORT ?= 8501
+# Only this machine can reach the app: the local profile opens files that a stranger must not send.
+ADDRESS ?= localhost
 REQUIREMENTS ?= requirements.txt
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.run-$(notdir $(REQUIREMENTS))
@@ -17,7 +19,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUN_STAMP) ## install what is missing and open the app on http://localhost:8501
-	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
+	$(BIN)/python -m streamlit run app.py --server.address $(ADDRESS) --server.port $(PORT)
 
 test: $(DEV_STAMP) ## unit tests, doctests, page tests; browser tests too where a Chromium is found
 	$(BIN)/python -m pytest -m "not slow"
