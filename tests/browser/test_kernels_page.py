@@ -249,7 +249,7 @@ def test_compare_a_click_on_a_preset_takes_it(visit):
     page.get_by_role("tab", name="Compare kernels").click()
     page.get_by_role("button", name="Laplacian, 4 neighbours", exact=True).click()
     wait_for_another(page, before)
-    wait_for_link(page, preset="laplacian-4")
+    wait_for_link(page, preset="laplacian-4", tab="compare")
     expected = correlate(grey("chelsea"), [[0, 1, 0], [1, -4, 1], [0, 1, 0]])
     page.get_by_text(range_text(expected)).wait_for()
 
