@@ -162,7 +162,7 @@ def pick_image(page: str, control: ImageChoice) -> Chosen:
         with st.popover("From a dataset", icon=":material/photo_library:", width="stretch"):
             name = st.selectbox("Dataset", list(BUILTIN), format_func=_dataset_title, key=f"{page}.dataset")
             st.number_input("Image", 0, TEST_IMAGES - 1, key=f"{page}.dataset_image")
-            st.button("Use it", key=f"{page}.use_dataset", on_click=_use_dataset, args=(page, name))
+            st.button("Use it", key=f"{page}.take_dataset_image", on_click=_use_dataset, args=(page, name))
         previous = state.get(state.PREVIOUS_PICTURE)
         st.button(
             "Previous picture",

@@ -239,7 +239,7 @@ def test_an_upload_replaces_the_picture_and_previous_brings_it_back(open_page, s
 def test_an_image_of_a_dataset_becomes_the_picture(open_page, sent):
     at = open_page(link={"kernels.channels": "rgb"})
     at = at.number_input(key="kernels.dataset_image").set_value(7).run()
-    at = at.button(key="kernels.use_dataset").click().run()
+    at = at.button(key="kernels.take_dataset_image").click().run()
     assert not at.exception
     shapes = datasets.load("shapes")
     np.testing.assert_array_equal(given(at, sent), shapes.test.images[7])
