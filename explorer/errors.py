@@ -31,3 +31,7 @@ class RunError(ExplorerError):
 
 class KernelError(ExplorerError):
     """A kernel, window or option outside what the arithmetic accepts."""
+
+
+class MethodError(ExplorerError):
+    """An attribution method or option that is not known, or a class that a network does not tell apart."""

@@ -113,7 +113,7 @@ class Classifier:
             ImageInputError: the array is no picture.
             ModelError: the network gives something that is not a number.
         """
-        return self._rows(images, "predict", self._probabilities, crop=crop)
+        return self._rows(images, "predict", self.probabilities, crop=crop)
 
     def logits(self, images: NDArray[Any], *, crop: bool = True) -> NDArray[np.float32]:
         """The score of each class before the softmax; of a one-unit sigmoid with logit z, the scores are −z and z.
@@ -126,6 +126,15 @@ class Classifier:
         """A score for each class, float32 tensor (N, K), from what ``tap(…, [output_path], logits=True)`` gives."""
         raw = tf.cast(raw, tf.float32)
         return raw if self._units > 1 else tf.concat([-raw, raw], axis=1)
+
+    def probabilities(self, raw: Any) -> Any:
+        """The probability of each class, float32 tensor (N, K), from what :meth:`class_scores` is made from."""
+        raw = tf.cast(raw, tf.float32)
+        if self._units == 1:
+            return tf.concat([tf.sigmoid(-raw), tf.sigmoid(raw)], axis=1)
+        if self._activation == "sigmoid":  # several independent units: their shares
+            return tf.nn.softmax(tf.math.log_sigmoid(raw))
+        return tf.nn.softmax(raw)
 
     def top(self, image: NDArray[Any], k: int = 5, *, crop: bool = True) -> list[tuple[int, str, float]]:
         """The ``k`` likeliest classes of one picture: index, name and probability, the likeliest first."""
@@ -166,14 +175,6 @@ class Classifier:
         function = tf.function(lambda pixels: finish(run(pixels)[self.output_path]), autograph=False)
         compiled: Compiled = function.get_concrete_function(self.spec)
         return compiled
-
-    def _probabilities(self, raw: Any) -> Any:
-        raw = tf.cast(raw, tf.float32)
-        if self._units == 1:
-            return tf.concat([tf.sigmoid(-raw), tf.sigmoid(raw)], axis=1)
-        if self._activation == "sigmoid":  # several independent units: their shares
-            return tf.nn.softmax(tf.math.log_sigmoid(raw))
-        return tf.nn.softmax(raw)
 
 
 def _picture_shape(model: Any) -> tuple[int, int, int]:

@@ -1,5 +1,6 @@
 """Pictures made to the size and channels that a network reads, saying what was done to them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -74,16 +75,35 @@ def _channels(batch: NDArray[Any], channels: int, notes: list[str]) -> NDArray[A
 def _resized(batch: NDArray[Any], height: int, width: int, notes: list[str], *, crop: bool) -> NDArray[Any]:
     if batch.shape[1:3] == (height, width):
         return batch
-    rows, cols = batch.shape[1:3]
-    if crop and rows * width != cols * height:
-        rows, cols = _largest(rows, cols, height / width)
-        top, left = (batch.shape[1] - rows) // 2, (batch.shape[2] - cols) // 2
+    top, left, rows, cols = seen_part(batch.shape[1:3], (height, width), crop=crop)
+    if (rows, cols) != batch.shape[1:3]:
         batch = batch[:, top : top + rows, left : left + cols]
         notes.append(f"Cropped to the {rows} × {cols} pixels (height × width) in the middle.")
     if (rows, cols) == (height, width):
         return batch
     notes.append(f"Resized from {rows} × {cols} to {height} × {width} pixels (height × width).")
     return np.stack([_resize(image, height, width) for image in batch])
+
+
+def seen_part(picture: Sequence[int], size: tuple[int, int], *, crop: bool = True) -> tuple[int, int, int, int]:
+    """The part of a picture that :func:`fit` shows to a network.
+
+    Args:
+        picture: its height and width.
+        size: the network's.
+        crop: as in :func:`fit`; without it the part is the whole picture.
+
+    Returns:
+        Top, left, height and width of the part, in the picture's pixels.
+
+    >>> seen_part((4, 6), (2, 2))
+    (0, 1, 4, 4)
+    """
+    rows, cols = picture[:2]
+    if not crop or rows * size[1] == cols * size[0]:
+        return 0, 0, rows, cols
+    seen_rows, seen_cols = _largest(rows, cols, size[0] / size[1])
+    return (rows - seen_rows) // 2, (cols - seen_cols) // 2, seen_rows, seen_cols
 
 
 def _largest(rows: int, cols: int, proportion: float) -> tuple[int, int]:

@@ -1,0 +1,225 @@
+"""What an attribution method is given, what it gives back, and how it is registered."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.errors import MethodError
+from explorer.models import Classifier
+
+Floats = NDArray[np.float32]
+Family = Literal["cam", "gradient", "perturbation"]
+Progress = Callable[[float], object]
+Cancelled = Callable[[], bool]
+Value = float | int | str
+
+
+def _quiet(share: float) -> None:
+    """Tell nobody."""
+
+
+def _never() -> bool:
+    """Go on."""
+    return False
+
+
+@dataclass(frozen=True)
+class Number:
+    """An option that is a number in a range.
+
+    Attributes:
+        label: what it is, in a word or two, with its unit.
+        default: on a fresh page.
+        low: least value.
+        high: greatest value.
+        step: of the slider; a whole number makes the option a whole number.
+        help: what it does, in a sentence.
+    """
+
+    label: str
+    default: float
+    low: float
+    high: float
+    step: float
+    help: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether only whole numbers are allowed."""
+        return isinstance(self.step, int)
+
+    def check(self, name: str, value: object) -> Value:
+        """The value, or a :class:`MethodError` that says what is allowed."""
+        allowed = int if self.whole else (int, float)
+        if isinstance(value, bool) or not isinstance(value, allowed) or not self.low <= value <= self.high:
+            kind = "a whole number" if self.whole else "a number"
+            raise MethodError(f"{name} is {value!r}; it is {kind} from {self.low:g} to {self.high:g}.")
+        return int(value) if self.whole else float(value)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An option that is one of a few named things.
+
+    Attributes:
+        label: what it is.
+        default: on a fresh page.
+        choices: name → what a page calls it.
+        help: what it does, in a sentence.
+    """
+
+    label: str
+    default: str
+    choices: Mapping[str, str]
+    help: str = ""
+
+    def check(self, name: str, value: object) -> Value:
+        """The value, or a :class:`MethodError` that says what is allowed."""
+        if not isinstance(value, str) or value not in self.choices:
+            raise MethodError(f"{name} is {value!r}; it can be {', '.join(self.choices)}.")
+        return value
+
+
+Option = Number | Choice
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One question to a method.
+
+    Attributes:
+        classifier: the network.
+        pixels: float32 (1, H, W, C), the picture as the network reads it.
+        direction: float32 (K,), the target: its score is ``direction · class scores``. All zeros ask for the
+            likeliest class.
+        layer: dotted path, for a method that looks at one; None otherwise.
+        options: every option of the method, checked.
+        on_progress: called with the share that is done, 0–1.
+        cancelled: asked between batches; after a yes the method ends with what it has, and says so.
+    """
+
+    classifier: Classifier
+    pixels: Floats
+    direction: Floats
+    layer: str | None = None
+    options: Mapping[str, Value] = field(default_factory=dict)
+    on_progress: Progress = _quiet
+    cancelled: Cancelled = _never
+
+    def number(self, name: str) -> float:
+        """A numeric option."""
+        return float(self.options[name])
+
+    def whole(self, name: str) -> int:
+        """A whole-numbered option."""
+        return int(self.options[name])
+
+    def choice(self, name: str) -> str:
+        """A named option."""
+        return str(self.options[name])
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """What a class activation map is the sum of: over the channels k, ``Σ weights[k] · maps[k]``.
+
+    Attributes:
+        maps: float32 (h, w, C), the layer's maps.
+        weights: float32 (C,), one for each map; or (h, w, C), one for each cell of each map.
+    """
+
+    maps: Floats
+    weights: Floats
+
+    @property
+    def products(self) -> Floats:
+        """Weight times map: float32 (h, w, C)."""
+        return np.asarray(self.maps * self.weights, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Computed:
+    """What a method found, at its own resolution.
+
+    Attributes:
+        signed: float32 (h, w): positive speaks for the target, negative against it.
+        shown: float32 (h, w), nothing negative: what the heatmap shows.
+        logits: float32 (K,), the class scores of the picture.
+        direction: float32 (K,), the target that was explained; not all zeros any more.
+        terms: of a class activation map, what was added up; None for other methods.
+        notes: sentences for the person.
+    """
+
+    signed: Floats
+    shown: Floats
+    logits: Floats
+    direction: Floats
+    terms: Terms | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Method:
+    """One attribution method.
+
+    Attributes:
+        title: its name in the literature.
+        family: "cam" (a weighted sum of a layer's maps), "gradient" (of the score by the pixels) or
+            "perturbation" (what happens to the score when parts are hidden).
+        compute: does it.
+        sentence: what it does, in a sentence for a beginner.
+        paper: authors, title, year.
+        formula: LaTeX.
+        cost: in passes through the network.
+        weakness: what it is known to get wrong, in a sentence.
+        options: name → option.
+        slow: whether it takes seconds, so that a page shows its progress.
+    """
+
+    title: str
+    family: Family
+    compute: Callable[[Request], Computed]
+    sentence: str
+    paper: str
+    formula: str
+    cost: str
+    weakness: str
+    options: Mapping[str, Option] = field(default_factory=dict)
+    slow: bool = False
+
+    @property
+    def needs_layer(self) -> bool:
+        """Whether it looks at one layer's maps."""
+        return self.family == "cam"
+
+    def check(self, options: Mapping[str, object]) -> dict[str, Value]:
+        """Every option's value: the given one, checked, or the default.
+
+        Raises:
+            MethodError: an option that the method does not have, or a value that is not allowed.
+        """
+        unknown = [name for name in options if name not in self.options]
+        if unknown:
+            known = ", ".join(self.options) or "none"
+            raise MethodError(f"{self.title} has no option {unknown[0]!r}; its options: {known}.")
+        return {
+            name: option.check(name, options[name]) if name in options else option.default
+            for name, option in self.options.items()
+        }
+
+
+def share_of_work(report: Progress, done: int, total: int) -> None:
+    """Tell how much of ``total`` is done."""
+    report(min(1.0, done / max(1, total)))
+
+
+def in_batches(total: int, size: int) -> Sequence[tuple[int, int]]:
+    """The ends of batches of at most ``size``.
+
+    >>> in_batches(5, 2)
+    [(0, 2), (2, 4), (4, 5)]
+    """
+    return [(first, min(total, first + size)) for first in range(0, total, size)]

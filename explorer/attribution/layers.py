@@ -1,0 +1,66 @@
+"""Which layers a class activation map can look at."""
+
+from explorer.errors import LayerError
+from explorer.models import Classifier
+from explorer.models.graph import Visit, visits
+from explorer.models.layers import unknown_layer
+
+
+def spatial_layers(classifier: Classifier) -> list[str]:
+    """The layers with maps, from the first convolution on, in the order in which the picture travels.
+
+    What comes before it (a rescaling, a cropping) is the picture itself, not something that the network has found.
+    """
+    every = visits(classifier.model)
+    first = next((number for number, visit in enumerate(every) if _convolves(visit)), len(every))
+    return [visit.path for visit in every[first:] if _has_maps(visit)]
+
+
+def default_layer(classifier: Classifier) -> str:
+    """The last layer before the maps are pooled or flattened: the most abstract one that still knows where.
+
+    Raises:
+        LayerError: the network has no convolution.
+    """
+    every = [visit for visit in visits(classifier.model) if not visit.inner]
+    convolutions = [number for number, visit in enumerate(every) if _convolves(visit) and _has_maps(visit)]
+    if not convolutions:
+        raise LayerError(
+            f"{classifier.name} has no convolution, so no layer's maps show where it looks. Methods that ask the "
+            "pixels themselves work on it: saliency, integrated gradients, occlusion, RISE."
+        )
+    last = every[convolutions[-1]]
+    for visit in every[convolutions[-1] + 1 :]:
+        if not _has_maps(visit) or "Pool" in type(visit.layer).__name__ or type(visit.layer).__name__ == "Mean":
+            break
+        last = visit
+    return last.path
+
+
+def check_layer(classifier: Classifier, layer: str | None) -> str:
+    """A layer with maps: the one asked for, or the default.
+
+    Raises:
+        LayerError: there is no such layer, it has no maps, or the network has none that have.
+    """
+    if layer is None:
+        return default_layer(classifier)
+    by_path = {visit.path: visit for visit in visits(classifier.model)}
+    if layer not in by_path:
+        raise LayerError(unknown_layer(str(layer), list(by_path)))
+    if not _has_maps(by_path[layer]):
+        shape = " × ".join(map(str, by_path[layer].shape))
+        raise LayerError(
+            f"The layer {layer!r} has no maps (its output is {shape}), so it cannot say where. Choose a layer with "
+            f"height and width, such as {default_layer(classifier)!r}."
+        )
+    return layer
+
+
+def _convolves(visit: Visit) -> bool:
+    return not visit.inner and "Conv" in type(visit.layer).__name__
+
+
+def _has_maps(visit: Visit) -> bool:
+    """Whether the output is (H, W, C) with more than one cell."""
+    return len(visit.shape) == 3 and visit.shape[:2] != (1, 1)

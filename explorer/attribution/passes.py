@@ -1,0 +1,158 @@
+"""The passes through a network that all methods share, each compiled once for a network and then reused.
+
+A target is a direction in the space of class scores (logits): one class is a 1 at its place, "this against that" has
+a −1 too, and "what speaks against it" is the same with the sign turned. So neither another class nor another picture
+compiles anything anew.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from explorer.errors import LayerError
+from explorer.models import Classifier
+from explorer.models.layers import tap
+
+Floats = NDArray[np.float32]
+
+
+def maps_and_gradients(
+    classifier: Classifier, layer: str, pixels: Floats, direction: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """A layer's maps, and how much each of their cells moves the target's score.
+
+    The gradient is of the logits: after a softmax it would nearly vanish where the network is sure.
+
+    Args:
+        classifier: the network.
+        layer: dotted path of a layer with maps.
+        pixels: float32 (1, H, W, C) in 0–255.
+        direction: float32 (K,); all zeros ask for the likeliest class.
+
+    Returns:
+        Maps (h, w, C), gradients (h, w, C), class scores (K,), direction (K,): float32.
+
+    Raises:
+        LayerError: there is no such layer, or the answer does not depend on it.
+    """
+    run = classifier.compiled(("maps_and_gradients", layer), lambda: _compile_maps(classifier, layer))
+    maps, gradients, scores, chosen = run(tf.constant(pixels), tf.constant(direction))
+    return maps[0].numpy(), gradients[0].numpy(), scores[0].numpy(), chosen[0].numpy()
+
+
+def pixel_gradients(
+    classifier: Classifier, pixels: Floats, direction: Floats, *, guided: bool = False
+) -> tuple[Floats, Floats, Floats]:
+    """How much each pixel moves the target's score.
+
+    Args:
+        classifier: the network.
+        pixels: float32 (N, H, W, C) in 0–255.
+        direction: float32 (K,); all zeros ask for the likeliest class of each picture.
+        guided: at every ReLU let only positive gradients through.
+
+    Returns:
+        Gradients (N, H, W, C), class scores (N, K), directions (N, K): float32.
+    """
+    run = classifier.compiled(("pixel_gradients", guided), lambda: _compile_pixels(classifier, guided=guided))
+    gradients, scores, chosen = run(tf.constant(pixels), tf.constant(direction))
+    return gradients.numpy(), scores.numpy(), chosen.numpy()
+
+
+def masked_scores(classifier: Classifier, pixels: Floats, masks: Floats, fill: Floats) -> tuple[Floats, Floats]:
+    """What the network says when parts of a picture are hidden: ``mask · picture + (1 − mask) · fill``.
+
+    Args:
+        classifier: the network.
+        pixels: float32 (1, H, W, C) in 0–255.
+        masks: float32 (N, h, w) in 0–1, 1 where the picture is kept; enlarged bilinearly to (H, W).
+        fill: float32 (1, H, W, C), what is seen instead.
+
+    Returns:
+        Class scores (N, K) and probabilities (N, K): float32.
+    """
+    run = classifier.compiled("masked_scores", lambda: _compile_masked(classifier))
+    scores, probabilities = run(tf.constant(pixels), tf.constant(masks), tf.constant(fill))
+    return scores.numpy(), probabilities.numpy()
+
+
+def _compile_maps(classifier: Classifier, layer: str) -> Callable[..., Any]:
+    outputs_of = tap(classifier.model, [layer, classifier.output_path], logits=True)
+
+    def run(pixels: Any, direction: Any) -> tuple[Any, ...]:
+        outputs = outputs_of(pixels)
+        maps, scores = outputs[layer], classifier.class_scores(outputs[classifier.output_path])
+        if len(maps.shape) != 4:
+            raise LayerError(f"The layer {layer!r} has no maps: its output for a picture is {tuple(maps.shape[1:])}.")
+        chosen = _likeliest_where_zero(direction, scores)
+        (gradients,) = tf.gradients(tf.reduce_sum(chosen * scores), [maps])
+        if gradients is None:
+            raise LayerError(f"The network's answer does not depend on the layer {layer!r}. Choose another layer.")
+        return tf.cast(maps, tf.float32), tf.cast(gradients, tf.float32), scores, chosen
+
+    return _concrete(run, classifier.spec, _direction_spec(classifier))
+
+
+def _compile_pixels(classifier: Classifier, *, guided: bool) -> Callable[..., Any]:
+    outputs_of = tap(classifier.model, [classifier.output_path], logits=True)
+
+    def run(pixels: Any, direction: Any) -> tuple[Any, ...]:
+        rules = _guided_rules() if guided else {}
+        with tf.compat.v1.get_default_graph().gradient_override_map(rules):
+            scores = classifier.class_scores(outputs_of(pixels)[classifier.output_path])
+        chosen = _likeliest_where_zero(direction, scores)
+        (gradients,) = tf.gradients(tf.reduce_sum(chosen * scores), [pixels])
+        return (tf.zeros_like(pixels) if gradients is None else gradients), scores, chosen
+
+    return _concrete(run, classifier.spec, _direction_spec(classifier))
+
+
+def _compile_masked(classifier: Classifier) -> Callable[..., Any]:
+    outputs_of = tap(classifier.model, [classifier.output_path], logits=True)
+    height, width, _ = classifier.input_shape
+
+    def run(pixels: Any, masks: Any, fill: Any) -> tuple[Any, ...]:
+        kept = tf.image.resize(masks[..., tf.newaxis], (height, width))
+        raw = outputs_of(kept * pixels + (1 - kept) * fill)[classifier.output_path]
+        return classifier.class_scores(raw), classifier.probabilities(raw)
+
+    masks = tf.TensorSpec((None, None, None), tf.float32)
+    return _concrete(run, classifier.spec, masks, classifier.spec)
+
+
+def _concrete(run: Callable[..., Any], *signature: Any) -> Callable[..., Any]:
+    compiled: Callable[..., Any] = tf.function(run, autograph=False).get_concrete_function(*signature)
+    return compiled
+
+
+def _direction_spec(classifier: Classifier) -> Any:
+    return tf.TensorSpec((len(classifier.class_names),), tf.float32)
+
+
+def _likeliest_where_zero(direction: Any, scores: Any) -> Any:
+    """The direction for each picture (N, K): the one asked for, or the class with the highest score."""
+    likeliest = tf.one_hot(tf.argmax(scores, axis=1), scores.shape[1], dtype=tf.float32)
+    asked = tf.reduce_any(direction != 0)
+    return tf.where(asked, tf.broadcast_to(direction, tf.shape(scores)), likeliest)
+
+
+_GUIDED_RELU, _GUIDED_RELU6 = "ExplorerGuidedRelu", "ExplorerGuidedRelu6"
+
+
+@cache
+def _guided_rules() -> dict[str, str]:
+    """The gradients of guided backpropagation, by TensorFlow's own registry of gradients: no layer is patched."""
+    tf.RegisterGradient(_GUIDED_RELU)(lambda operation, gradient: _guided(gradient, operation.outputs[0] > 0))
+    tf.RegisterGradient(_GUIDED_RELU6)(
+        lambda operation, gradient: _guided(gradient, (operation.outputs[0] > 0) & (operation.outputs[0] < 6))
+    )
+    return {"Relu": _GUIDED_RELU, "Relu6": _GUIDED_RELU6}
+
+
+def _guided(gradient: Any, is_open: Any) -> Any:
+    """Through where the ReLU was open and the gradient is positive."""
+    return tf.where(is_open & (gradient > 0), gradient, tf.zeros_like(gradient))
