@@ -7,4 +7,6 @@
 
 from explorer.errors import ExplorerError
 
-__all__ = ["ExplorerError"]
+__all__ = ["ExplorerError", "__version__"]
+
+__version__ = "0.1.0"

@@ -81,10 +81,15 @@ def diverging_table(*, dark: bool = False) -> NDArray[np.uint8]:
     return table
 
 
+def colour_table(code: int) -> NDArray[np.uint8]:
+    """The 256 colours of one of OpenCV's colour maps, lowest first: uint8 (256, 3), RGB."""
+    drawn = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], code)
+    return np.ascontiguousarray(drawn[:, 0, ::-1])
+
+
 def viridis_table() -> NDArray[np.uint8]:
     """256 colours from violet to yellow: uint8 (256, 3), RGB."""
-    drawn = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_VIRIDIS)
-    return np.ascontiguousarray(drawn[:, 0, ::-1])
+    return colour_table(cv2.COLORMAP_VIRIDIS)
 
 
 def signed(values: NDArray[np.float32], *, dark: bool = False) -> Shown:
@@ -362,6 +367,35 @@ def depth_profile(
     )
     figure.update_xaxes(tickmode="array", tickvals=list(range(len(names))), ticktext=list(names), tickangle=40)
     figure.update_yaxes(type="log" if log else "linear", showgrid=True, gridcolor="rgba(128,128,128,0.2)")
+    return figure
+
+
+def share_curves(shares: Sequence[float], curves: Mapping[str, Sequence[float]], *, dark: bool = False) -> "go.Figure":
+    """Probabilities over the share of a picture that is hidden or shown; the first curve is drawn strong.
+
+    Args:
+        shares: 0–1, rising.
+        curves: for each name of a curve, a probability a share.
+        dark: for a dark page.
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415 - as above
+
+    figure = go.Figure()
+    for number, ((name, values), colour) in enumerate(zip(curves.items(), LINES, strict=False)):
+        figure.add_scatter(
+            x=list(shares),
+            y=list(values),
+            name=name,
+            mode="lines",
+            line={"color": colour, "width": 3 if number == 0 else 1.5, "dash": "solid" if number == 0 else "dot"},
+            hovertemplate="%{x:.0%}: %{y:.1%}<extra>" + name + "</extra>",
+        )
+    figure = _plain(figure, height=230, dark=dark)
+    figure.update_layout(
+        showlegend=True, legend={"orientation": "h", "y": 1.2, "x": 0}, margin={"l": 44, "b": 30, "t": 30}
+    )
+    figure.update_xaxes(tickformat=".0%", range=[0, 1])
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero", showgrid=True, gridcolor="rgba(128,128,128,0.2)")
     return figure
 
 

@@ -31,6 +31,10 @@ MAX_NETWORK_SIDE = 2048
 MAX_CLASSES = 100_000
 MAX_MAP_VALUES = 250_000_000
 """Most numbers that all the maps of one picture may be, 4 bytes each; NASNetMobile and DenseNet121 have 30 million."""
+MAX_SHELF_BYTES = 400 * MEGABYTE
+"""Most bytes of explanations and measurements that the server keeps for its visitors."""
+MAX_BATCH_PICTURES = 24
+"""Most pictures that are explained in one grid."""
 TRIAL_SECONDS = 120.0
 """How long the first loading of an uploaded network, in a process of its own, may take."""
 TRIAL_MEMORY = 6 * 2**30

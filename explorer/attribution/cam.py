@@ -25,7 +25,7 @@ def grad_cam(maps: Floats, gradients: Floats) -> Floats:  # noqa: ARG001
 
     R. Selvaraju et al., "Grad-CAM: Visual explanations from deep networks via gradient-based localization", 2017.
     """
-    return gradients.mean(axis=(0, 1))
+    return np.asarray(gradients.mean(axis=(0, 1)), np.float32)
 
 
 def grad_cam_plus_plus(maps: Floats, gradients: Floats) -> Floats:

@@ -151,6 +151,7 @@ class Computed:
         direction: float32 (K,), the target that was explained; not all zeros any more.
         terms: of a class activation map, what was added up; None for other methods.
         notes: sentences for the person.
+        excused: the notes say already why there may be nothing to see, such as that it was cancelled.
     """
 
     signed: Floats
@@ -159,6 +160,7 @@ class Computed:
     direction: Floats
     terms: Terms | None = None
     notes: tuple[str, ...] = ()
+    excused: bool = False
 
 
 @dataclass(frozen=True)

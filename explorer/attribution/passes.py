@@ -58,9 +58,14 @@ def pixel_gradients(
     Returns:
         Gradients (N, H, W, C), class scores (N, K), directions (N, K): float32.
     """
-    run = classifier.compiled(("pixel_gradients", guided), lambda: _compile_pixels(classifier, guided=guided))
-    gradients, scores, chosen = run(tf.constant(pixels), tf.constant(direction))
+    gradients, scores, chosen = _pixel_pass(classifier, guided=guided)(tf.constant(pixels), tf.constant(direction))
     return gradients.numpy(), scores.numpy(), chosen.numpy()
+
+
+def has_relu(classifier: Classifier) -> bool:
+    """Whether there is a ReLU for the rule of guided backpropagation to work at."""
+    operations = _pixel_pass(classifier, guided=True).graph.get_operations()
+    return any(operation.type in _guided_rules() for operation in operations)
 
 
 def masked_scores(classifier: Classifier, pixels: Floats, masks: Floats, fill: Floats) -> tuple[Floats, Floats]:
@@ -95,6 +100,10 @@ def _compile_maps(classifier: Classifier, layer: str) -> Callable[..., Any]:
         return tf.cast(maps, tf.float32), tf.cast(gradients, tf.float32), scores, chosen
 
     return _concrete(run, classifier.spec, _direction_spec(classifier))
+
+
+def _pixel_pass(classifier: Classifier, *, guided: bool) -> Any:
+    return classifier.compiled(("pixel_gradients", guided), lambda: _compile_pixels(classifier, guided=guided))
 
 
 def _compile_pixels(classifier: Classifier, *, guided: bool) -> Callable[..., Any]:

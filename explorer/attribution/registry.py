@@ -16,8 +16,8 @@ BASELINE = Choice(
 )
 FILL = Choice(
     "Hidden by",
-    "grey",
-    {"grey": "the picture's mean colour", "black": "black", "blur": "the picture blurred"},
+    "mean",
+    {"mean": "the picture's mean colour", "black": "black", "blur": "the picture blurred"},
     "What the network sees where the picture is hidden.",
 )
 
@@ -162,7 +162,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             weakness="What counts as “nothing” decides much: with a black baseline, black things get no share.",
             options={
                 "steps": Number(
-                    "Steps", 32, 8, 512, 8, "Doubled by itself, up to eight times as many, until the sum is right."
+                    "Steps", 32, 8, 512, 8, "Halved where needed, up to eight times as many, until the sum is right."
                 ),
                 "baseline": BASELINE,
             },

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -113,7 +112,7 @@ def _standardised(drawn: Floats, layer: Floats | None, constant: NDArray[np.bool
         legend = "One scale for the layer: ±2 of its standard deviations around its mean, violet to yellow."
     scaled = (wide - mean) / np.where(flat, 1.0, deviation) * 64 + 128
     clipped = np.mean((scaled < 0) | (scaled > 255), axis=(1, 2))
-    tiles = _viridis()[np.clip(scaled, 0, 255).astype(np.uint8)]  # cut, not rounded, as the book's program does
+    tiles = figures.viridis_table()[np.clip(scaled, 0, 255).astype(np.uint8)]
     tiles[flat[:, 0, 0]] = MID_GREY
     return Coloured(tiles, -128 / 64, 127 / 64, signed=False, legend=legend, constant=constant, clipped=clipped)
 
@@ -150,7 +149,7 @@ def between(values: Floats, low: float, high: float, *, dark: bool = False) -> P
     if low < 0:  # the diverging table's ends are 1 and 255, its middle 128
         table, index = figures.diverging_table(dark=dark), np.rint(share * 254).astype(np.uint8) + np.uint8(1)
     else:
-        table, index = _viridis(), np.rint(share * 255).astype(np.uint8)
+        table, index = figures.viridis_table(), np.rint(share * 255).astype(np.uint8)
     pixels: Pixels = table[index]
     return pixels
 
@@ -159,12 +158,6 @@ def colour_bar(low: float, high: float, *, dark: bool = False) -> Pixels:
     """The colours of a scale from its lowest to its highest value: uint8 (10, 256, 3)."""
     values = np.linspace(low, high, 256, dtype=np.float32)[np.newaxis].repeat(10, axis=0)
     return between(values, low, high, dark=dark)
-
-
-def _viridis() -> Pixels:
-    """256 colours, uint8 (256, 3), RGB."""
-    table = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_VIRIDIS)
-    return np.asarray(table.reshape(256, 3)[:, ::-1], np.uint8)
 
 
 def _chosen(channels: Channels | None, count: int) -> Channels:

@@ -18,7 +18,8 @@ from explorer import datasets, figures, images, settings
 from explorer.errors import ModelError
 from explorer.filtering import Filtering
 from explorer.images import SAMPLES, Picture
-from explorer.settings import MAX_MAP_VALUES
+from explorer.settings import MAX_MAP_VALUES, MAX_SHELF_BYTES
+from explorer.ui.shelf import Shelf
 
 if TYPE_CHECKING:
     from explorer.models import Classifier, LayerSummary
@@ -243,3 +244,9 @@ def fitted(
     """The picture as the network reads it, uint8 (H, W, C), and a sentence for each thing that was done to it."""
     pixels, sentences = _classifier.fit(_pixels)
     return np.clip(np.rint(pixels[0]), 0, 255).astype(np.uint8), sentences
+
+
+@st.cache_resource(show_spinner=False)
+def shelf() -> Shelf:
+    """Explanations and measurements that take seconds."""
+    return Shelf(MAX_SHELF_BYTES)

@@ -7,19 +7,16 @@ pinned cell, and it comes from a stranger's browser: it is checked here.
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import streamlit as st
 from numpy.typing import ArrayLike, NDArray
 
 from explorer.errors import KernelError
-from explorer.settings import ASSETS, MAX_INSPECTOR_SIZE, MAX_KERNEL_SIZE
+from explorer.settings import MAX_INSPECTOR_SIZE, MAX_KERNEL_SIZE
+from explorer.ui.browser import registered
 from explorer.windows import Padding, output_size
-
-if TYPE_CHECKING:
-    from streamlit.components.v2.types import ComponentRenderer
 
 Stage = Literal["convolution", "pooling"]
 Pooling = tuple[Literal["max", "average"], int, int]
@@ -33,6 +30,7 @@ NO_CELLS: Shape = (0, 0)
 
 INSPECTOR_SCRIPTS = ("window_math.js", "grid_view.js", "sum_panel.js", "inspector_drawing.js", "inspector.js")
 NUMBERS_SCRIPTS = ("window_math.js", "grid_view.js", "numbers.js")
+STYLES = ("components.css",)
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,7 @@ def inspector(
         "keras": None if keras_says is None else {**asdict(keras_says[0]), "value": float(keras_says[1])},
         "pinned": None if pin is None else asdict(pin),
     }
-    draw = _registered("convnet_explorer_inspector", INSPECTOR_SCRIPTS)
+    draw = registered("convnet_explorer_inspector", INSPECTOR_SCRIPTS, STYLES)
     draw(key=key, data=sent, default={"pinned": None}, on_pinned_change=on_pin or _nothing)
     return pin
 
@@ -160,20 +158,11 @@ def numbers(*, channels: Sequence[Channel], key: str) -> None:
     Raises:
         KernelError: a picture of another size or shape than said here, or values that are not finite.
     """
-    _registered("convnet_explorer_numbers", NUMBERS_SCRIPTS)(key=key, data={"channels": _grids(channels)})
+    registered("convnet_explorer_numbers", NUMBERS_SCRIPTS, STYLES)(key=key, data={"channels": _grids(channels)})
 
 
 def _nothing() -> None:
     """Without a callback Streamlit would not keep the state value."""
-
-
-@cache
-def _registered(name: str, scripts: tuple[str, ...]) -> "ComponentRenderer":
-    """The component, registered once; its renderer registers itself again in a runtime that lacks it."""
-    folder = ASSETS / "components"
-    script = "\n".join((folder / file).read_text(encoding="utf-8") for file in scripts)
-    style = (folder / "components.css").read_text(encoding="utf-8")
-    return st.components.v2.component(name, css=style, js=script)
 
 
 def _matrix(values: ArrayLike, what: str, limit: int) -> NDArray[np.float64]:

@@ -1,6 +1,5 @@
 """The Feature maps page's curves: what changes along the depth, and how two pictures grow alike or apart."""
 
-import time
 from collections.abc import Callable
 
 import cv2
@@ -10,9 +9,10 @@ from numpy.typing import NDArray
 
 from explorer import datasets, depth, figures, images, maps, overview
 from explorer.models import Classifier, LayerSummary
-from explorer.ui import cache, feature_options, state
+from explorer.ui import cache, feature_options, frame, state
 from explorer.ui.feature_lab import Looked
 from explorer.ui.feature_strip import titles
+from explorer.ui.progress import progress
 from explorer.ui.texts import plain
 
 TURNED = ("mirror", "upside-down")
@@ -32,7 +32,7 @@ def distillation(looked: Looked, layers: tuple[LayerSummary, ...]) -> None:
     paths = [layer.path for layer in chosen]
     key = (*looked.key, tuple(paths))
     found = cache.drawing("profile", key, lambda: [depth.profile_of(path, looked.outputs[path]) for path in paths])
-    st.plotly_chart(
+    frame.chart(
         figures.depth_profile(
             titles(paths),
             {
@@ -44,11 +44,9 @@ def distillation(looked: Looked, layers: tuple[LayerSummary, ...]) -> None:
             dark=looked.dark,
         ),
         key="feature_maps.profile",
-        theme=None,
-        config={"displayModeBar": False},
         alt="Side, channels and values by depth",
     )
-    st.plotly_chart(
+    frame.chart(
         figures.depth_profile(
             titles(paths),
             {
@@ -58,8 +56,6 @@ def distillation(looked: Looked, layers: tuple[LayerSummary, ...]) -> None:
             dark=looked.dark,
         ),
         key="feature_maps.zeros",
-        theme=None,
-        config={"displayModeBar": False},
         alt="Zeros and silent channels by depth",
     )
     _probe(looked, paths)
@@ -77,15 +73,13 @@ def _probe(looked: Looked, paths: list[str]) -> None:
         points = _with_progress(looked.classifier, paths)
         state.put(PROBES, {**state.get(PROBES, {}), key: points})
     if points:
-        st.plotly_chart(
+        frame.chart(
             figures.depth_profile(
                 titles([point.path for point in points]),
                 {"accuracy": [point.accuracy for point in points], "chance": [point.chance for point in points]},
                 dark=looked.dark,
             ),
             key="feature_maps.probe_curve",
-            theme=None,
-            config={"displayModeBar": False},
             alt="Accuracy of a linear probe by depth",
         )
 
@@ -95,20 +89,9 @@ PROBES = "_feature_maps_probes"
 
 
 def _with_progress(classifier: Classifier, paths: list[str]) -> list[depth.ProbePoint]:
-    """Measure, with a bar and the time left. *Stop*, or any other choice, ends it at the next batch."""
-    place = st.empty()
-    started = time.monotonic()
-    with place.container(horizontal=True, vertical_alignment="center"):
-        bar = st.progress(0.0, "Showing the pictures to the network…")
-        st.button("Stop", key="feature_maps.probe_stop", icon=":material/stop:")
-
-    def report(share: float) -> None:
-        left = (time.monotonic() - started) * (1 - share) / max(share, 1e-6)
-        bar.progress(min(1.0, share), f"{share:.0%} done, about {left:.0f} s left")
-
-    points = measure(classifier, paths, report)
-    place.empty()
-    return points
+    """Measure, with a bar. *Stop*, or any other choice, ends it at the next batch."""
+    with progress("feature_maps.probe_stop", "Showing the pictures to the network…") as report:
+        return measure(classifier, paths, report)
 
 
 def measure(classifier: Classifier, paths: list[str], on_progress: Callable[[float], object]) -> list[depth.ProbePoint]:
@@ -184,15 +167,13 @@ def two_pictures(looked: Looked, layers: tuple[LayerSummary, ...]) -> None:
         (*looked.key, sha, tuple(paths)),
         lambda: [maps.cosine(looked.outputs[path], outputs[path]) for path in paths],
     )
-    st.plotly_chart(
+    frame.chart(
         figures.depth_profile(
             titles(paths),
             {"cosine similarity": cosines},
             dark=looked.dark,
         ),
         key="feature_maps.cosine",
-        theme=None,
-        config={"displayModeBar": False},
         alt="How alike the two pictures are, by depth",
     )
 

@@ -4,10 +4,9 @@ import io
 
 import numpy as np
 
-from explorer import images, maps, snippets
-from explorer.models import PRETRAINED, save_classifier
+from explorer import maps, snippets
 from explorer.models.preprocessing import CaffePreprocessing
-from explorer.ui import cache, feature_options, links
+from explorer.ui import cache, feature_options, links, networks
 from explorer.ui.feature_lab import Looked, draw_sheet
 from explorer.ui.frame import Download, Experiment, Explanation
 
@@ -90,24 +89,11 @@ def _downloads(looked: Looked) -> tuple[Download, ...]:
 
     files = [
         Download("Maps, NPZ", "maps.npz", "application/octet-stream", arrays),
-        Download(
-            "Picture at the network's size, PNG", "picture.png", "image/png", lambda: images.encode_png(looked.picture)
-        ),
-        Download(
-            "Network, Keras", "network.keras", "application/octet-stream", lambda: save_classifier(looked.classifier)
-        ),
+        *networks.downloads(looked.classifier, looked.picture),
     ]
-    if cache.limits().profile == "hosted" and not _bundled(looked):
-        files.pop()  # hundreds of megabytes for each visitor who asks
     if looked.layer.spatial:
         files.insert(0, Download("Grid, PNG", "grid.png", "image/png", grid))
     return tuple(files)
-
-
-def _bundled(looked: Looked) -> bool:
-    """Whether the network comes with the app."""
-    entry = PRETRAINED.get(looked.classifier.name)
-    return entry is not None and entry.bundled
 
 
 def _first_filters() -> None:

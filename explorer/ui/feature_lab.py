@@ -11,9 +11,10 @@ from explorer import datasets, depth, figures, images, maps, overview
 from explorer.images import SAMPLE_LABELS, SAMPLES
 from explorer.models import Classifier, LayerSummary
 from explorer.models.filters import kernel_of
-from explorer.ui import cache, feature_options, map_components, pickers
+from explorer.ui import cache, feature_options, frame, map_components, pickers
 from explorer.ui.feature_options import Choice
 from explorer.ui.feature_strip import most_active
+from explorer.ui.gallery import gallery
 from explorer.ui.texts import plain
 
 COLUMNS = 12
@@ -170,11 +171,9 @@ def draw_sheet(values: NDArray[np.float32], scale: str, sort: str, number: int, 
 
 def bars(looked: Looked) -> None:
     """A layer without space: its numbers as bars."""
-    st.plotly_chart(
+    frame.chart(
         figures.bars(looked.values, dark=looked.dark),
         key="feature_maps.bars",
-        theme=None,
-        config={"displayModeBar": False},
         alt=f"The {looked.values.size} numbers of {looked.layer.path}",
     )
     st.caption(f"This layer has no space left: {looked.values.size:,} numbers, one for each unit.")
@@ -246,12 +245,7 @@ def exciting(looked: Looked) -> None:
     where = feature_options.EXCITING.draw()
     key = (looked.classifier.key, looked.layer.path, number, where)
     found = cache.drawing("exciting", key, lambda: _exciting(looked, number, where))
-    for index, (png, sentence) in enumerate(found):
-        if index % 4 == 0:
-            columns = st.columns(4)
-        with columns[index % 4]:
-            st.image(png, width="stretch", output_format="PNG", alt=sentence)
-            st.caption(sentence)
+    gallery(found)
     if looked.layer.receptive_field is not None and looked.layer.spatial:
         st.caption("Framed: the part of the picture that the most excited unit sees.")
 

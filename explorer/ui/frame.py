@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -11,6 +12,9 @@ from explorer.settings import ASSETS
 from explorer.ui import site
 from explorer.ui.controls import Tabs
 from explorer.ui.texts import plain
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,11 @@ def notes(sentences: Sequence[str]) -> None:
     """Show what had to be done otherwise than asked."""
     for sentence in sentences:
         st.info(plain(sentence), icon=":material/info:")
+
+
+def chart(figure: "go.Figure", *, key: str, alt: str) -> None:
+    """Draw a chart in its own colours, without Plotly's row of buttons."""
+    st.plotly_chart(figure, key=key, theme=None, config={"displayModeBar": False}, alt=alt)
 
 
 SEEING, TRYING, CODE, DOWNLOAD = "seeing", "try", "code", "download"

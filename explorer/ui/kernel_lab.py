@@ -11,7 +11,7 @@ from explorer.errors import KernelError
 from explorer.filtering import Filtering
 from explorer.kernels import KERNELS
 from explorer.settings import MAX_INSPECTOR_SIZE
-from explorer.ui import cache, components, kernel_editor
+from explorer.ui import cache, components, frame, kernel_editor
 from explorer.ui.components import Pin
 from explorer.ui.controls import Select, Whole
 
@@ -153,11 +153,11 @@ def theory(filtering: Filtering, *, dark: bool) -> None:
     with left:
         st.markdown("**The kernel**, as it is laid on the picture")
         figure = figures.heatmap(kernel, signed_values=True, dark=dark, height=250, text=max(kernel.shape) <= 7)
-        st.plotly_chart(figure, key="kernels.heatmap", theme=None, config={"displayModeBar": False})
+        frame.chart(figure, key="kernels.heatmap", alt="The kernel's weights in colours")
     with middle:
         st.markdown("**Frequency response**: what it lets through")
         response = figures.heatmap(kernels.frequency_response(kernel), signed_values=False, dark=dark, height=250)
-        st.plotly_chart(response, key="kernels.response", theme=None, config={"displayModeBar": False})
+        frame.chart(response, key="kernels.response", alt="How strongly the kernel answers to each frequency")
         st.caption("The middle is a flat picture, the rim the finest detail. Bright passes, dark is stopped.")
     with right:
         st.markdown(_facts(kernel, total, rank))

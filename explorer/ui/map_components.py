@@ -7,16 +7,12 @@ browser: it is checked here against what was sent.
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
-from explorer.settings import ASSETS
-
-if TYPE_CHECKING:
-    from streamlit.components.v2.types import ComponentRenderer
+from explorer.ui.browser import registered
 
 Place = tuple[str, int]
 """The path of a stage and one of its channels, or :data:`WHOLE_STAGE`."""
@@ -168,7 +164,7 @@ def channel_grid(
         "selected": now,
         "alt": alt,
     }
-    _registered("convnet_explorer_channel_grid", GRID_SCRIPTS)(key=key, data=drawn, on_picked_change=pick)
+    registered("convnet_explorer_channel_grid", GRID_SCRIPTS, STYLES)(key=key, data=drawn, on_picked_change=pick)
     return now
 
 
@@ -205,7 +201,7 @@ def strip(
 
     now = place_after(_sent(key), stages, selected)
     drawn = {"stages": [_column(stage) for stage in stages], "selected": None if now is None else list(now)}
-    _registered("convnet_explorer_strip", STRIP_SCRIPTS)(key=key, data=drawn, on_picked_change=pick)
+    registered("convnet_explorer_strip", STRIP_SCRIPTS, STYLES)(key=key, data=drawn, on_picked_change=pick)
     return now
 
 
@@ -250,13 +246,3 @@ def _check_size(png: bytes, width: int, height: int) -> None:
 
 def _address(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-
-
-@cache
-def _registered(name: str, scripts: tuple[str, ...]) -> "ComponentRenderer":
-    """The component, registered once; its renderer registers itself again in a runtime that lacks it."""
-    folder = ASSETS / "components"
-    script, style = (
-        "\n".join((folder / file).read_text(encoding="utf-8") for file in files) for files in (scripts, STYLES)
-    )
-    return st.components.v2.component(name, css=style, js=script)

@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from explorer import models
 from explorer.errors import LayerError, ModelError
-from explorer.models import PRETRAINED, Classifier, LayerSummary, load_classifier
+from explorer.images import encode_png
+from explorer.models import PRETRAINED, Classifier, LayerSummary, load_classifier, save_classifier
 from explorer.models.layers import unknown_layer
 from explorer.ui import cache, state
 from explorer.ui.controls import Control, Select
+from explorer.ui.frame import Download
 from explorer.ui.texts import plain
 
 OWN = "own"
@@ -138,12 +142,29 @@ def _accept_upload(page: str, control: NetworkChoice) -> str | None:
     return problem
 
 
+def downloads(classifier: Classifier, picture: NDArray[np.uint8]) -> list[Download]:
+    """What the programs of a page read: the picture at the network's size, and the network.
+
+    Args:
+        classifier: the network.
+        picture: uint8 (H, W, C), as the network reads it.
+    """
+    files = [
+        Download("Picture at the network's size, PNG", "picture.png", "image/png", lambda: encode_png(picture)),
+        Download("Network, Keras", "network.keras", "application/octet-stream", lambda: save_classifier(classifier)),
+    ]
+    entry = PRETRAINED.get(classifier.name)
+    if cache.limits().profile == "hosted" and not (entry is not None and entry.bundled):
+        files.pop()  # hundreds of megabytes for each visitor who asks
+    return files
+
+
 class LayerChoice(Control):
     """A layer's dotted path. Which ones there are depends on the network, so a link's is checked when it is drawn."""
 
     def initial(self) -> Any:
         """The layer that the network's page opens with; None before a network was drawn."""
-        return state.get(state.FIRST_LAYER)
+        return state.get(state.FIRST_LAYERS, {}).get(self.key)
 
     def allows(self, value: Any) -> bool:
         """A text that could be a path."""
@@ -169,8 +190,8 @@ class PickedLayer:
 def pick_layer(control: LayerChoice, layers: tuple[LayerSummary, ...], default: str) -> PickedLayer:
     """Draw the picker: every layer in the order in which data flows."""
     by_path = {layer.path: layer for layer in layers}
-    asked, opened_with = control.current(), state.get(state.FIRST_LAYER)
-    state.put(state.FIRST_LAYER, default)
+    asked, opened_with = control.current(), control.initial()
+    state.put(state.FIRST_LAYERS, {**state.get(state.FIRST_LAYERS, {}), control.key: default})
     note = None
     if asked not in by_path:
         if asked not in (None, opened_with):

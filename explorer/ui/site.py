@@ -60,6 +60,13 @@ PAGES = (
         "Send a photo through a network that knows a thousand things, and look at what every layer makes of it.",
         Thumbnail(ASSETS / "pages" / "feature_maps.png", "Maps of a cat's photo, from fine edges to coarse parts"),
     ),
+    Entry(
+        "pages/grad_cam.py",
+        "Grad-CAM",
+        ":material/local_fire_department:",
+        "Ask why: see which part of a photo speaks for a class, how that was added up, and whether to believe it.",
+        Thumbnail(ASSETS / "pages" / "grad_cam.png", "A cat's photo with a heatmap over its face"),
+    ),
 )
 
 

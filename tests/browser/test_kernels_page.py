@@ -370,6 +370,8 @@ def test_downloads_are_the_computed_arrays(visit):
     page = visit(preset="sobel-y", display="clipped")
     expected = correlate(grey("chelsea"), [[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
     page.get_by_role("tab", name="Download").click()
+    wait_for_link(page, preset="sobel-y", display="clipped", tab="download")
+    page.locator(IDLE).wait_for()  # a download asked for while the page is drawn anew would be another run's
 
     def fetch(label, name):
         with page.expect_download() as waiting:

@@ -1,72 +1,34 @@
 """The Feature maps page: networks of every build, layers, channels, links, own networks and what is computed when."""
 
 import base64
-import gc
 import io
 import json
 
 import keras
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from explorer import activations, images, models, settings
-from explorer.models import PRETRAINED, Classifier, load_pretrained, save_classifier
-from explorer.ui import cache, feature_options
+from explorer import activations, images
+from explorer.models import PRETRAINED, Classifier, save_classifier
+from explorer.ui import feature_options
 from explorer.ui.feature_strip import CLASSES, PICTURE
 from tests.models.networks import NETWORKS, classifier, seeded
+from tests.pages.visiting import Visits, component, looked, nonsense_for, said
 
 L = keras.layers
 KEYS = {"model", "image", "layer", "channel", "scale", "sort", "page", "compare"}
 """The names that tests and links hang on."""
 TABS = tuple(feature_options.TABS.options)
-PAGE = str(settings.ROOT / "pages" / "feature_maps.py")
-PATIENCE = 120
-
-
-def start(network=None, link=None, **session):
-    """The page with an own network, or with the bundled one."""
-    at = AppTest.from_file(PAGE, default_timeout=PATIENCE)
-    if network is not None:
-        at.session_state["_own_network"] = network
-        at.session_state["_network"] = "own"
-        link = {"model": "own"} | link if link else None
-    at.query_params = {f"feature_maps.{name}": value for name, value in (link or {}).items()}
-    if session.get("tab") in TABS:
-        session["tab"] = feature_options.TABS.options[session["tab"]]
-    for name, value in session.items():
-        at.session_state[f"feature_maps.{name}"] = value
-    return at.run()
-
-
-def looked(at):
-    """The page, which has shown what it was asked for."""
-    assert not at.exception
-    assert not at.error
-    return at
+VISITS = Visits("feature_maps", feature_options.TABS)
+start, url = VISITS.start, VISITS.url
 
 
 def heading(at):
     return at.subheader[0].value.replace("\\", "")
 
 
-def url(at):
-    given = {key: value[0] if isinstance(value, list) else value for key, value in at.query_params.items()}
-    return {key.removeprefix("feature_maps."): value for key, value in given.items()}
-
-
-def component(at, name):
-    """What a browser component was given: ``strip`` or ``grid``."""
-    found = [each for each in at.get("bidi_component") if each.proto.component_name.endswith(name)]
-    return json.loads(found[0].proto.json) if found else None
-
-
 def stages(at):
     return {stage["path"]: stage for stage in component(at, "strip")["stages"]}
-
-
-def said(at):
-    return "\n".join(each.value for each in [*at.caption, *at.markdown])
 
 
 def numbers(array):
@@ -190,20 +152,6 @@ QUICK = ("EfficientNetLite0", "MobileNetV3Small")
 PUBLISHED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in PRETRAINED]
 
 
-@pytest.fixture
-def random_weights(monkeypatch):
-    """Published networks with random weights, because theirs are not here; afterwards none of them is left."""
-    monkeypatch.setattr(models, "load_pretrained", lambda name: load_pretrained(name, weights=None))
-    monkeypatch.setattr(models, "fetch_weights", lambda *_: None)
-    kept = (cache.network, cache.all_maps, cache.layers)
-    for each in kept:
-        each.clear()
-    yield
-    for each in kept:
-        each.clear()
-    gc.collect()
-
-
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_published_network_goes_through_the_page(random_weights, name):
     at = looked(start(link={"model": name}))
@@ -303,13 +251,10 @@ def test_a_hostile_link_gives_defaults_and_notes(flat):
     assert url(at) == {}
 
 
-HOSTILE = [99, -1, 10**30, float("nan"), "x", "../../etc/passwd", None, True, [], {"a": 1}, b"x", object()]
-
-
 @pytest.mark.parametrize("control", feature_options.CONTROLS, ids=lambda control: control.key)
 def test_nonsense_in_the_session_never_raises(flat, control):
     place = feature_options.CONTROLS.index(control)
-    for value in (HOSTILE * 2)[place :: len(HOSTILE) // 2][:2]:
+    for value in nonsense_for(place):
         at = start(flat, **{"tab": "pictures", control.key.removeprefix("feature_maps."): value})
         assert not at.exception, (control.key, value)
         assert not at.error, (control.key, value)

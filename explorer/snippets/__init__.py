@@ -1,0 +1,10 @@
+"""The short program that reproduces what a page shows: complete, runnable, and of ``explorer`` only what has to be.
+
+Programs read ``picture.png``, which the page offers for download, and write arrays and pictures beside it.
+"""
+
+from explorer.snippets.attribution import attribution_program
+from explorer.snippets.feature_maps import feature_maps_program
+from explorer.snippets.kernels import LIBRARIES, kernel_program
+
+__all__ = ["LIBRARIES", "attribution_program", "feature_maps_program", "kernel_program"]

@@ -1,0 +1,187 @@
+"""The Grad-CAM page's question "Can I trust it?": deletion and insertion, and the weights shuffled."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from explorer import figures, images
+from explorer.attribution import (
+    BASELINES,
+    DeletionInsertion,
+    DropIncrease,
+    Explanation,
+    RandomizationCheck,
+    RandomizationPoint,
+    average_drop,
+    compare,
+    randomization_check,
+)
+from explorer.ui import cache, frame
+from explorer.ui.attribution_stage import Explained, raw_map, size_of
+from explorer.ui.gallery import gallery
+from explorer.ui.progress import progress
+from explorer.ui.texts import plain
+
+STEPS = 28
+"""Points on a curve."""
+STAGES = 7
+"""Steps of the cascade of shuffled weights."""
+LIGHT: Mapping[str, dict[str, Any]] = {
+    "score-cam": {"channels": 64},
+    "smoothgrad": {"samples": 8},
+    "integrated-gradients": {"steps": 16},
+    "occlusion": {"patch": 0.25, "stride": 0.5},
+    "rise": {"masks": 256},
+}
+"""Lighter options of slow methods, for a test that asks eight times."""
+
+
+def trust(shown: Explained) -> None:
+    """Both tests, each once the person has asked for it."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown(
+            "**Hide it, show it.** If the map is right, hiding its brightest pixels first should make the network lose "
+            "the class quickly, and showing only them should bring it back quickly."
+        )
+        _curves(shown)
+    with right:
+        st.markdown(
+            "**Shuffle the weights.** A map that explains the network must change when the network forgets. Layer by "
+            "layer, from the answer down, the weights change places, and the map is drawn anew."
+        )
+        _randomization(shown)
+
+
+def measured(shown: Explained) -> dict[str, DeletionInsertion] | None:
+    """The curves of the shown map and of the maps that know nothing, where they were measured."""
+    return cache.shelf().get(_key(shown, "curves"))  # type: ignore[no-any-return]
+
+
+def shuffled(shown: Explained) -> RandomizationCheck | None:
+    """The randomization check of the shown method, where it was made."""
+    return cache.shelf().get(_key(shown, "randomization"))  # type: ignore[no-any-return]
+
+
+def facts(shown: Explained) -> dict[str, float | str]:
+    """What was measured of the shown map, for a report; nothing where nothing was."""
+    told: dict[str, float | str] = {}
+    if curves := measured(shown):
+        told |= {"Insertion area": curves["shown"].insertion.area, "Deletion area": curves["shown"].deletion.area}
+        told["Against maps that know nothing"] = _verdict(curves).replace("*", "")
+    if check := shuffled(shown):
+        told["With shuffled weights"] = check.sentence
+    return told
+
+
+def _key(shown: Explained, what: str) -> tuple[Any, ...]:
+    asked = shown.asked
+    return (what, *shown.key, asked.method, shown.found.layer, asked.target, tuple(sorted(asked.options.items())))
+
+
+def titles() -> dict[str, str]:
+    """What the lines of the curves are called."""
+    return {"shown": "this map", **{name: title.lower() for name, (title, _) in BASELINES.items()}}
+
+
+def _curves(shown: Explained) -> None:
+    """Deletion and insertion curves, areas, and what is left of the probability."""
+    found = measured(shown)
+    if found is None and st.button("Hide and show", key="grad_cam.curves", icon=":material/flip_camera_android:"):
+        with progress("grad_cam.curves_stop", "Hiding and showing the picture bit by bit…") as report:
+            found = cache.shelf().get_or_make(_key(shown, "curves"), lambda: _measure(shown, report), lambda _: 10_000)
+    if not found:
+        return
+    for name, words in (("insertion", "Showing the brightest first"), ("deletion", "Hiding the brightest first")):
+        curves = {titles()[key]: getattr(result, name).probabilities.tolist() for key, result in found.items()}
+        st.caption(f"{words}: the class's probability by the share of the picture")
+        shares = getattr(found["shown"], name).shares.tolist()
+        frame.chart(
+            figures.share_curves(shares, curves, dark=shown.dark), key=f"grad_cam.{name}", alt=f"The {name} curves"
+        )
+    st.dataframe(
+        [
+            {
+                "map": titles()[key],
+                "insertion ↑": round(result.insertion.area, 3),
+                "deletion ↓": round(result.deletion.area, 3),
+                "faithful ↑": round(result.faithfulness, 3),
+            }
+            for key, result in found.items()
+        ],
+        hide_index=True,
+    )
+    st.caption(_verdict(found))
+    drop = dropped(shown)
+    st.caption(
+        "With only what the map shows, dimmed by the map, the probability "
+        + (
+            "rises."
+            if drop.increase
+            else f"falls by {drop.drop:.0%} of itself (the *average drop*, here of one picture)."
+        )
+    )
+
+
+def _measure(shown: Explained, report: Any) -> dict[str, DeletionInsertion]:
+    maps: dict[str, Any] = {"shown": shown.found}
+    maps |= {name: make(shown.found.pixels, 0) for name, (_, make) in BASELINES.items()}
+    target = shown.asked.target
+    return compare(shown.asked.classifier, shown.fitted, maps, target=target, steps=STEPS, on_progress=report)
+
+
+def dropped(shown: Explained) -> DropIncrease:
+    """What is left of the probability when the picture is dimmed by its map."""
+    return cache.shelf().get_or_make(
+        _key(shown, "drop"),
+        lambda: average_drop(shown.asked.classifier, [shown.fitted], [shown.found]),
+        lambda _: 1000,
+    )
+
+
+def _verdict(found: Mapping[str, DeletionInsertion]) -> str:
+    """Whether the map beats those that know nothing."""
+    own = found["shown"].faithfulness
+    better = [titles()[name] for name, result in found.items() if name != "shown" and result.faithfulness >= own]
+    if not better:
+        return "It does better than all three maps that know nothing of the network."
+    return f"**Careful:** {' and '.join(better)} did as well or better, and knew nothing of the network."
+
+
+def _randomization(shown: Explained) -> None:
+    """The map while the network forgets, and what that means."""
+    asked = shown.asked
+    check = shuffled(shown)
+    if check is None and st.button("Shuffle the weights", key="grad_cam.shuffle", icon=":material/shuffle:"):
+        lighter = {**asked.options, **LIGHT.get(asked.method, {})}
+        with progress("grad_cam.shuffle_stop", "The network forgets, layer by layer…") as report:
+            check = cache.shelf().get_or_make(
+                _key(shown, "randomization"),
+                lambda: randomization_check(
+                    asked.classifier,
+                    shown.fitted,
+                    method=asked.method,
+                    layer=shown.found.layer,
+                    target=asked.target,
+                    stages=STAGES,
+                    on_progress=report,
+                    **lighter,
+                ),
+                lambda made: sum(size_of(point.explanation) for point in made.points),
+            )
+    if check is None:
+        return
+    show = {True: st.success, False: st.error, None: st.info}[check.changes]
+    show(plain(check.sentence))
+    gallery([(_small(point.explanation, dark=shown.dark), _step(point)) for point in check.points])
+
+
+def _step(point: RandomizationPoint) -> str:
+    """How far down the weights are shuffled, and how alike the map is still."""
+    where = f"down to {plain(point.path)}" if point.path else "nothing shuffled"
+    return f"{where} · rank correlation {point.correlation:+.2f}"
+
+
+def _small(found: Explanation, *, dark: bool) -> bytes:
+    return images.encode_png(images.reduce_to(raw_map(found, dark=dark, side=224), 224))

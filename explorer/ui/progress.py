@@ -1,0 +1,38 @@
+"""Long work on a page: a bar with the time left, and a way to end it."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+
+@contextmanager
+def progress(
+    key: str, sentence: str, *, stop: str = "Stop", on_stop: Callable[[], None] | None = None
+) -> Iterator[Callable[[float], None]]:
+    """Draw the bar while the work goes on; yields what the work reports its share to, 0–1.
+
+    *Stop*, or any other choice on the page, ends the work at its next report: Streamlit then starts the page anew.
+
+    Args:
+        key: of the button.
+        sentence: what is going on, before the first report.
+        stop: what the button says.
+        on_stop: called when it is pressed, before the page is drawn again; it has to see to it that the work is not
+            started once more.
+    """
+    place = st.empty()
+    started = time.monotonic()
+    with place.container(horizontal=True, vertical_alignment="center"):
+        bar = st.progress(0.0, sentence)
+        st.button(stop, key=key, icon=":material/stop:", on_click=on_stop)
+
+    def report(share: float) -> None:
+        left = (time.monotonic() - started) * (1 - share) / max(share, 1e-6)
+        bar.progress(min(1.0, share), f"{share:.0%} done, about {left:.0f} s left")
+
+    try:
+        yield report
+    finally:
+        place.empty()
