@@ -101,6 +101,7 @@ td.n, th.n { text-align: right }
 td:last-child, th:last-child { padding-right: 0 }
 tr.sum td { border-bottom: 0; font-weight: 600 }
 td.share { width: 22mm }
+td.share + td { white-space: nowrap }
 .share i { display: block; height: 2mm; min-width: .3mm; background: #1f6fb2 }
 .receipt img { display: block; width: 4.6mm; height: 4.6mm; object-fit: contain }
 .receipt :is(td, th):nth-last-child(-n + 3), .receipt :is(td, th):nth-child(3) { text-align: right }

@@ -151,8 +151,11 @@ class Ledger {
     this.scales = {
       map: tableScale(mapReach, mapReach[0] < 0, mapReach[0] < 0 ? diverging : viridis),
       weight: tableScale(reachOf(cells ? weights : [weights]), true, diverging),
-      sum: tableScale(reachOf([...products, ...running, shown]), true, diverging),
+      sum: tableScale(reachOf([products[sent.channels.length], ...running, shown]), true, diverging),
     };
+    // One channel of a thousand is pale beside their sum: products have a scale of their own, and the sums' decimals.
+    const product = tableScale(reachOf(products.slice(0, sent.channels.length)), true, diverging);
+    this.scales.product = { ...product, decimals: this.scales.sum.decimals };
     this.numbers = [];
     this.terms = [];
     this.lit = null;
@@ -198,7 +201,7 @@ class Ledger {
       sign("times", "×"),
       this.weightOf(name, k),
       sign("equals", this.sent.weighting === "hidden" ? "→" : "="),
-      this.part("product", name, products[k], this.scales.sum, "Product of"),
+      this.part("product", name, products[k], this.scales.product, "Product of"),
       sign("plus", k ? "+" : ""),
       this.part("total", name, running[k], this.scales.sum, "Sum after"),
     );
@@ -217,7 +220,7 @@ class Ledger {
     const name = others === 1 ? "the other channel" : `${others.toLocaleString("en")} other channels together`;
     const rest = this.entry(
       k,
-      this.who(name, null),
+      this.who(name, null, "in the colours of the sum"),
       this.part("product", name, this.values.products[k], this.scales.sum, "Product of"),
       sign("plus", "+"),
       this.part("total", name, this.values.running[k], this.scales.sum, "Sum after"),
@@ -241,8 +244,9 @@ class Ledger {
     return element("div", { class: "entry", role: "row", "data-line": line }, ...parts);
   }
 
-  who(name, share) {
+  who(name, share, remark = "") {
     const who = element("div", { class: "who", role: "rowheader" }, element("strong", {}, name));
+    if (remark) who.append(element("span", {}, remark));
     if (share === null) return who;
     const fill = element("i", {});
     fill.style.width = `${share}%`;
@@ -252,7 +256,7 @@ class Ledger {
   }
 
   headings() {
-    const { map, weight, sum } = this.scales;
+    const { map, weight, product, sum } = this.scales;
     const cells = this.sent.weighting === "cells";
     const named = (kind, text, scale) => element("div", { class: `heading ${kind}`, role: "columnheader" }, text, ...(scale ? [rampOf(scale)] : []));
     return element(
@@ -261,9 +265,8 @@ class Ledger {
       element("div", { class: "who", role: "columnheader" }, "Channel, share"),
       named("map", "Map", map),
       named("weight", "Weight", cells ? weight : null),
-      named("product", "Product", null),
-      named("total", "Sum so far", null),
-      element("div", { class: "heading both", role: "presentation" }, rampOf(sum)),
+      named("product", "Product", product),
+      named("total", "Sum so far", sum),
     );
   }
 

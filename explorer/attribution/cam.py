@@ -7,6 +7,7 @@ target's score, which is computed in the same pass as the maps.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -31,14 +32,15 @@ def grad_cam(maps: Floats, gradients: Floats) -> Floats:  # noqa: ARG001
 def grad_cam_plus_plus(maps: Floats, gradients: Floats) -> Floats:
     r""":math:`w_k = \sum_{ij} \alpha_{ijk} \operatorname{ReLU}(G_{ijk})`.
 
-    With :math:`\alpha = G^2 / (2 G^2 + G^3 \sum_{ij} A_k)`, zero where G is zero. A. Chattopadhyay et al.,
+    With :math:`\alpha = G^2 / (2 G^2 + G^3 \sum_{ij} A_k) = 1 / (2 + G \sum_{ij} A_k)`, zero where G is zero; in the
+    second form a small gradient does not vanish in the rounding. A. Chattopadhyay et al.,
     "Grad-CAM++", 2018, equations 10 and 19. The paper differentiates exp(score), whose first, second and third
     derivatives are the score's G, G² and G³ up to one factor, which the colours' scale takes out.
     """
     wide = gradients.astype(np.float64)
-    denominator = 2 * wide**2 + wide**3 * maps.sum(axis=(0, 1), dtype=np.float64)
+    denominator = 2 + wide * maps.sum(axis=(0, 1), dtype=np.float64)
     safe = np.where(np.abs(denominator) > TINY, denominator, 1.0)
-    alpha = np.where((wide != 0) & (np.abs(denominator) > TINY), wide**2 / safe, 0.0)
+    alpha = np.where((wide != 0) & (np.abs(denominator) > TINY), 1 / safe, 0.0)
     return np.asarray((alpha * np.maximum(wide, 0)).sum(axis=(0, 1)), np.float32)
 
 
@@ -76,6 +78,8 @@ def eigen_cam(maps: Floats, gradients: Floats) -> Floats:  # noqa: ARG001
     M. Muhammad, M. Yeasin, "Eigen-CAM: Class activation map using principal components", 2020. The sign of a singular
     vector is arbitrary: it is turned so that the map's sum is not negative.
     """
+    if not np.isfinite(maps).all():  # of these there are no singular vectors
+        return np.full(maps.shape[2], np.nan, np.float32)
     cells = maps.reshape(-1, maps.shape[2]).astype(np.float64)
     gram = cells @ cells.T if len(cells) <= cells.shape[1] else cells.T @ cells  # the smaller of the two
     _, vectors = np.linalg.eigh(gram)  # in rising order
@@ -119,9 +123,7 @@ def score_cam(request: Request) -> Computed:
     for first, last in in_batches(len(tried), SCORE_BATCH):
         if request.cancelled():
             break
-        gains.append(
-            passes.masked_scores(classifier, pixels, masks[first:last], nothing)[0] @ direction - baseline
-        )
+        gains.append(passes.masked_scores(classifier, pixels, masks[first:last], nothing)[0] @ direction - baseline)
         done = last
         share_of_work(request.on_progress, done, len(tried))
     weights = np.zeros(maps.shape[2], np.float32)
@@ -130,7 +132,7 @@ def score_cam(request: Request) -> Computed:
         weights[tried[:done]] = _softmax(np.concatenate(gains))
     if done < len(tried):
         notes = (f"Stopped after {done} of {len(tried)} channels: the map is the sum of those.",)
-    return _summed(Terms(maps, weights), scores, direction, notes)
+    return replace(_summed(Terms(maps, weights), scores, direction), notes=notes, excused=bool(notes))
 
 
 SCORE_BATCH = 32
@@ -142,6 +144,6 @@ def _softmax(values: Floats) -> Floats:
     return np.asarray(powers / powers.sum(), np.float32)
 
 
-def _summed(terms: Terms, scores: Floats, direction: Floats, notes: tuple[str, ...] = ()) -> Computed:
+def _summed(terms: Terms, scores: Floats, direction: Floats) -> Computed:
     signed = terms.products.sum(axis=2, dtype=np.float64).astype(np.float32)
-    return Computed(signed, np.maximum(signed, 0), scores, direction, terms, notes)
+    return Computed(signed, np.maximum(signed, 0), scores, direction, terms)

@@ -53,7 +53,7 @@ class Number:
 
     def check(self, name: str, value: object) -> Value:
         """The value, or a :class:`MethodError` that says what is allowed."""
-        allowed = int if self.whole else (int, float)
+        allowed = (int, np.integer) if self.whole else (int, float, np.integer, np.floating)
         if isinstance(value, bool) or not isinstance(value, allowed) or not self.low <= value <= self.high:
             kind = "a whole number" if self.whole else "a number"
             raise MethodError(f"{name} is {value!r}; it is {kind} from {self.low:g} to {self.high:g}.")

@@ -62,7 +62,7 @@ def explain(
     *,
     method: str = "grad-cam",
     layer: str | None = None,
-    target: Target | int | str | tuple[int, int] | None = None,
+    target: Target | int | str | tuple[int | str, int | str] | None = None,
     crop: bool = True,
     on_progress: Progress | None = None,
     cancelled: Cancelled | None = None,
@@ -108,9 +108,7 @@ def explain(
         layer=check_layer(classifier, layer) if chosen.needs_layer else None,
         options=chosen.check(options),
     )
-    request = replace(
-        request, on_progress=on_progress or request.on_progress, cancelled=cancelled or request.cancelled
-    )
+    request = replace(request, on_progress=on_progress or request.on_progress, cancelled=cancelled or request.cancelled)
     found, notes = _judged(chosen.compute(request), chosen, request.layer)
     seen = seen_part(np.shape(image), classifier.input_shape[:2], crop=crop)
     index = int(found.direction.argmax()) if asked.index is None else asked.index
@@ -138,7 +136,7 @@ def known_method(method: str) -> Method:
     Raises:
         MethodError: there is none.
     """
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise MethodError(f"There is no method {method!r}; there are {', '.join(METHODS)}.")
     return METHODS[method]
 
@@ -174,7 +172,7 @@ def _judged(found: Computed, method: Method, layer: str | None) -> tuple[Compute
             "as zero. Look at the feature maps to find the layer where it begins."
         )
         found = replace(found, signed=np.where(bad, 0, found.signed), shown=np.where(bad, 0, found.shown))
-    if found.shown.max(initial=0) > 0:
+    if found.shown.max(initial=0) > 0 or found.excused or bad.all():
         return found, tuple(notes)
     elsewhere = "an earlier layer" if layer else "a class activation map"
     if not found.signed.any():

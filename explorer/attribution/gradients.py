@@ -89,7 +89,7 @@ def integrated_gradients(request: Request) -> Computed:
     while new.size:
         for first, last in in_batches(new.size, BATCH):
             if request.cancelled():
-                note = f"Stopped after {way.steps} of {steps} steps or more: {way.sums()}."
+                note = f"Stopped after {way.steps} step{'s' * (way.steps > 1)}: {way.sums()}."
                 return _by_sign(way.total, way.logits, way.direction, [note], excused=True)
             way.look(new[first:last])
             share_of_work(request.on_progress, way.steps, MOST_STEPS * steps)

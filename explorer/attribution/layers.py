@@ -31,7 +31,9 @@ def default_layer(classifier: Classifier) -> str:
         )
     last = every[convolutions[-1]]
     for visit in every[convolutions[-1] + 1 :]:
-        if not _has_maps(visit) or "Pool" in type(visit.layer).__name__ or type(visit.layer).__name__ == "Mean":
+        if not _has_maps(visit):  # the end, or a gate that the maps are multiplied with
+            continue
+        if "Pool" in type(visit.layer).__name__:
             break
         last = visit
     return last.path
@@ -46,7 +48,7 @@ def check_layer(classifier: Classifier, layer: str | None) -> str:
     if layer is None:
         return default_layer(classifier)
     by_path = {visit.path: visit for visit in visits(classifier.model)}
-    if layer not in by_path:
+    if not isinstance(layer, str) or layer not in by_path:
         raise LayerError(unknown_layer(str(layer), list(by_path)))
     if not _has_maps(by_path[layer]):
         shape = " × ".join(map(str, by_path[layer].shape))

@@ -62,7 +62,7 @@ class Target:
         return f"against {words}" if self.against else words
 
 
-def as_target(asked: "Target | int | str | tuple[int, int] | None", classifier: Classifier) -> Target:
+def as_target(asked: "Target | int | str | tuple[int | str, int | str] | None", classifier: Classifier) -> Target:
     """A target from what a script may write: an index, a class name, "this against that" as a pair, or a Target.
 
     Raises:
@@ -70,13 +70,18 @@ def as_target(asked: "Target | int | str | tuple[int, int] | None", classifier: 
     """
     if asked is None or isinstance(asked, Target):
         return asked or Target()
-    if isinstance(asked, str):
-        if asked not in classifier.class_names:
-            raise MethodError(f"The network knows no class {asked!r}; its classes: {_some(classifier.class_names)}.")
-        return Target(classifier.class_names.index(asked))
     if isinstance(asked, tuple) and len(asked) == 2:
-        return Target(_checked(asked[0], len(classifier.class_names)), _checked(asked[1], len(classifier.class_names)))
-    return Target(_checked(asked, len(classifier.class_names)))
+        return Target(_index(asked[0], classifier.class_names), _index(asked[1], classifier.class_names))
+    return Target(_index(asked, classifier.class_names))
+
+
+def _index(asked: object, names: tuple[str, ...]) -> int:
+    """The index of a class that is given by its index or its name."""
+    if isinstance(asked, str):
+        if asked not in names:
+            raise MethodError(f"The network knows no class {asked!r}; its classes: {_some(names)}.")
+        return names.index(asked)
+    return _checked(asked, len(names))
 
 
 def _checked(index: object, classes: int) -> int:

@@ -64,8 +64,8 @@ _WEIGHTS: Mapping[str, list[str]] = MappingProxyType(
     {
         "grad-cam": ["weights = gradients.mean(axis=(0, 1))  # how much each map moves the score, on average"],
         "grad-cam++": [
-            "below = 2 * gradients**2 + gradients**3 * maps.sum(axis=(0, 1))",
-            "alpha = np.divide(gradients**2, below, out=np.zeros_like(below), where=np.abs(below) > 1e-12)",
+            "below = 2 + gradients * maps.sum(axis=(0, 1))  # the paper's fraction, reduced by the gradient's square",
+            "alpha = np.divide(1, below, out=np.zeros_like(below), where=np.abs(below) > 1e-12)",
             "weights = (alpha * np.maximum(gradients, 0)).sum(axis=(0, 1))",
         ],
         "hires-cam": ["weights = gradients  # each cell has its own, nothing is averaged"],
@@ -190,7 +190,6 @@ def _smoothgrad(network: Wiring, explanation: "Explanation") -> list[str]:
 
 
 def _integrated_gradients(network: Wiring, explanation: "Explanation") -> list[str]:
-    steps = int(explanation.options["steps"])
     return [
         "",
         *_gradients_of(network),
@@ -198,17 +197,25 @@ def _integrated_gradients(network: Wiring, explanation: "Explanation") -> list[s
         "",
         *_fill("baseline", str(explanation.options["baseline"])),
         "way = pixels - baseline",
-        "ends, (start, score) = gradients_of(tf.concat([baseline[None], pixels], axis=0))",
-        "close = 0.01 * max(abs(score - start), 0.001 * max(abs(score), abs(start)))",
-        f"for steps in {tuple(steps * 2**i for i in range(4))}:  # more of them, until the sum is right",
-        "    total = ends.mean(axis=0)  # the ends of the way count half",
-        "    for first in range(1, steps, 16):",
-        "        shares = np.arange(first, min(first + 16, steps), dtype=np.float32) / steps",
-        "        total = total + gradients_of(baseline + shares[:, None, None, None] * way)[0].sum(axis=0)",
-        "    raw = (way[0] * total / steps).numpy().sum(axis=2)",
-        "    if abs(raw.sum() - (score - start)) <= close:",
-        "        break",
-        'print(steps, "steps: the map adds up to", raw.sum(), "and the score changes by", score - start)',
+        "places, scores, maps = np.empty(0), np.empty(0), np.empty((0, *picture.shape[:2]))",
+        f"steps = {explanation.options['steps']}",
+        "new = np.linspace(0, 1, steps + 1)  # places on the way from the baseline (0) to the picture (1)",
+        "while len(new):",
+        "    for batch in np.split(new, range(16, len(new), 16)):",
+        "        gradients, found = gradients_of(baseline + np.float32(batch)[:, None, None, None] * way)",
+        "        places, scores = np.append(places, batch), np.append(scores, found)",
+        "        maps = np.append(maps, (gradients * way).numpy().sum(axis=3), axis=0)",
+        "    order = np.argsort(places)",
+        "    places, scores, maps = places[order], scores[order], maps[order]",
+        "    slopes = maps.sum(axis=(1, 2))",
+        "    missed = np.diff(scores) - np.diff(places) * (slopes[1:] + slopes[:-1]) / 2  # of the score, by each step",
+        "    allowed = 0.01 * max(abs(scores[-1] - scores[0]), 0.001 * np.abs(scores).max())",
+        "    rough = abs(missed.sum()) > allowed or np.abs(missed).sum() > 10 * allowed",
+        '    worst = np.sort(np.argsort(-np.abs(missed), kind="stable")[: min(16, 8 * steps - len(missed))])',
+        "    new = (places[worst] + places[worst + 1]) / 2 if rough else []  # halve the steps that miss most",
+        "score = scores[-1]",
+        "raw = np.trapezoid(maps, places, axis=0)",
+        'print(len(missed), "steps: the map adds up to", raw.sum(), "and the score changes by", score - scores[0])',
         _RELU,
     ]
 

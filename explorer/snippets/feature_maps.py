@@ -13,14 +13,14 @@ def feature_maps_program(layer: str, channels: Sequence[int], scale: str, *, nes
         layer: dotted path of the layer.
         channels: those of the grid, in its order; none for a layer without maps.
         scale: one of ``maps.SCALES``.
-        nested: the layer is inside a network inside the network, where Keras itself cannot reach it.
+        nested: Keras's own ``get_layer`` does not reach it, see :func:`explorer.models.layers.reached_by_name`.
         own_layers: the network begins with a preprocessing layer of this project.
 
     >>> "get_layer('stem')" in feature_maps_program("stem", [0], "each", nested=False, own_layers=False)
     True
     """
     own = ["import explorer.models.preprocessing  # the network's first layer"] if own_layers else []
-    own += ["from explorer.models import tap  # Keras cannot reach into a network inside a network"] if nested else []
+    own += ["from explorer.models import tap  # reaches what get_layer does not"] if nested else []
     if nested:
         look = [f"maps = tap(model, [{layer!r}])(pixels)[{layer!r}]"]
     else:

@@ -1,16 +1,19 @@
 """The Grad-CAM page's grid of many pictures: does the method look at the same thing everywhere?"""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from explorer import datasets, images
+from explorer import images
 from explorer.attribution import Explanation, Target, average_drop
 from explorer.errors import ImageInputError
 from explorer.images import GALLERY, SAMPLE_LABELS
+from explorer.models import Classifier
+from explorer.models.sizing import seen_part
 from explorer.settings import MAX_BATCH_PICTURES
 from explorer.ui import attribution_options as options
 from explorer.ui import cache, pickers
@@ -27,11 +30,11 @@ SHAPES = 12
 
 @dataclass(frozen=True)
 class One:
-    """A picture of the grid: its name, its hash, its pixels."""
+    """A picture of the grid: its name, its hash, and what reads its pixels, uint8 (H, W, C)."""
 
     name: str
     sha: str
-    pixels: NDArray[np.uint8]
+    read: Callable[[], NDArray[np.uint8]]
 
 
 def batch(shown: Explained) -> None:
@@ -46,21 +49,23 @@ def batch(shown: Explained) -> None:
             max_upload_size=max(1, cache.limits().max_image_bytes // 1_000_000),
         )
     pictures, problems = _pictures(which)
-    for problem in problems:
-        st.warning(plain(problem), icon=":material/broken_image:")
-    if not pictures:
-        return
-    if shown.asked.entry.slow:
-        st.info(
-            f"{shown.asked.entry.title} takes seconds for each picture; the grid shows Grad-CAM's maps, or saliency."
-        )
     asked = _quick(shown.asked)
     drawn, found, fitted = [], [], []
     for one in pictures:
-        png, words, explanation, pixels = _explained(asked, one, dark=shown.dark)
+        try:
+            png, words, explanation, pixels = _explained(asked, one, dark=shown.dark)
+        except ImageInputError as error:
+            problems.append(f"{one.name}: {error}")
+            continue
         drawn.append((png, words))
         found.append(explanation)
         fitted.append(pixels)
+    for problem in problems:
+        st.warning(plain(problem), icon=":material/broken_image:")
+    if not drawn:
+        return
+    if shown.asked.entry.slow:
+        st.info(f"{shown.asked.entry.title} takes seconds for each picture; the quick {asked.entry.title} is shown.")
     gallery(drawn, columns=4)
     kept = average_drop(asked.classifier, fitted, found)
     st.caption(
@@ -79,40 +84,49 @@ def _quick(asked: Asked) -> Asked:
 def _explained(asked: Asked, one: One, *, dark: bool) -> tuple[bytes, str, Explanation, NDArray[np.uint8]]:
     """The picture with its map, and what the network says of it."""
     classifier = asked.classifier
-    fitted, _ = cache.fitted(classifier.key, one.sha, classifier, one.pixels)
+    fitted, picture = cache.drawing("grid", (classifier.key, one.sha), lambda: _sizes(classifier, one.read()))
+    seen = seen_part(picture.shape, classifier.input_shape[:2])
     index, name, share = cache.top_classes(classifier.key, one.sha, classifier, fitted)[0]
     found = answer(replace(asked, target=Target(index)), fitted, one.sha)
-    picture, seen = on_page(one.pixels, classifier.input_shape[:2], SIDE)
     png = images.encode_png(over(picture, seen, found, dark=dark).pixels)
     return png, f"{plain(one.name)} · **{plain(name)}** {share:.0%}", found, fitted
+
+
+def _sizes(classifier: Classifier, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A picture as the network reads it, and as the grid shows it; its many pixels need not be kept."""
+    fitted, _ = classifier.fit(pixels)
+    shown, _ = on_page(pixels, classifier.input_shape[:2], SIDE)
+    return np.clip(np.rint(fitted[0]), 0, 255).astype(np.uint8), shown
 
 
 def _pictures(which: str) -> tuple[list[One], list[str]]:
     """The pictures of the grid, and a sentence for each that could not be read."""
     if which == "samples":
-        chosen = [pickers.sample(name) for name in GALLERY]
-        return [One(SAMPLE_LABELS[one.sample], one.sha, one.picture.pixels) for one in chosen], []
+        return [_sample(name) for name in GALLERY], []
     if which == "shapes":
-        shapes = datasets.load("shapes").test
-        names = datasets.load("shapes").class_names
-        return [
-            One(names[label], images.fingerprint(picture), picture)
-            for picture, label in zip(shapes.images[:SHAPES], shapes.labels[:SHAPES], strict=True)
-        ], []
+        shapes = cache.dataset("shapes")
+        shown = zip(shapes.test.images[:SHAPES], shapes.test.labels[:SHAPES], strict=True)
+        return [_drawn(shapes.class_names[label], picture) for picture, label in shown], []
     return _uploaded()
 
 
+def _sample(name: str) -> One:
+    chosen = pickers.sample(name)
+    return One(SAMPLE_LABELS[name], chosen.sha, lambda: chosen.picture.pixels)
+
+
+def _drawn(name: str, picture: NDArray[np.uint8]) -> One:
+    return One(name, images.fingerprint(picture), lambda: picture)
+
+
 def _uploaded() -> tuple[list[One], list[str]]:
-    """The person's own pictures; one that cannot be read is named and left out."""
+    """The person's own pictures; of too many, the first."""
     files = st.session_state.get("grad_cam.batch_upload") or []
-    read, problems = [], []
+    problems = []
     if len(files) > MAX_BATCH_PICTURES:
         problems.append(f"{len(files)} pictures were given; the first {MAX_BATCH_PICTURES} are shown.")
-    for file in files[:MAX_BATCH_PICTURES]:
-        encoded = file.getvalue()
-        sha = hashlib.sha256(encoded).hexdigest()
-        try:
-            read.append(One(str(file.name)[-40:], sha, cache.picture(sha, (255, 255, 255), encoded).pixels))
-        except ImageInputError as error:
-            problems.append(f"{str(file.name)[-40:]}: {error}")
-    return read, problems
+    return [_file(str(file.name)[-40:], file.getvalue()) for file in files[:MAX_BATCH_PICTURES]], problems
+
+
+def _file(name: str, encoded: bytes) -> One:
+    return One(name, hashlib.sha256(encoded).hexdigest(), lambda: images.read_image(encoded))

@@ -253,9 +253,9 @@ def _pick_layer(classifier: Classifier, layers: tuple[LayerSummary, ...], notes:
     return picked.layer.path
 
 
-def ask_about(index: int) -> None:
-    """A class was pressed."""
-    TARGET.put(index)
+def ask_about(index: int, top: Top) -> None:
+    """A class was pressed. The likeliest is no choice of its own: with another picture it is another class."""
+    TARGET.put(None if index == top[0][0] else index)
 
 
 def back_to_the_quick_one() -> None:

@@ -214,7 +214,7 @@ def _classes(top: Top, chosen: int | None) -> None:
     def ask() -> None:
         pressed = st.session_state.get(key)
         if pressed in shares:
-            options.ask_about(pressed)
+            options.ask_about(pressed, top)
 
     st.radio(
         "The likeliest classes; press one to ask about it",

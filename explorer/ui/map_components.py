@@ -4,15 +4,12 @@ Python sends pictures and words. What comes back is what the person picked, and 
 browser: it is checked here against what was sent.
 """
 
-import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-import streamlit as st
-
-from explorer.ui.browser import registered
+from explorer.ui.browser import picked, png_address, registered
 
 Place = tuple[str, int]
 """The path of a stage and one of its channels, or :data:`WHOLE_STAGE`."""
@@ -149,13 +146,13 @@ def channel_grid(
     channels = [int(channel) for channel in channels]
 
     def pick() -> None:
-        after = channel_after(_sent(key), channels, selected)
+        after = channel_after(picked(key), channels, selected)
         if on_pick and after != selected:
             on_pick(after)
 
-    now = channel_after(_sent(key), channels, selected)
+    now = channel_after(picked(key), channels, selected)
     drawn = {
-        "mosaic": _address(mosaic_png),
+        "mosaic": png_address(mosaic_png),
         "columns": columns,
         "side": side,
         "gap": gap,
@@ -195,20 +192,14 @@ def strip(
         raise ValueError("Two stages of the strip have the same path.")
 
     def pick() -> None:
-        after = place_after(_sent(key), stages, selected)
+        after = place_after(picked(key), stages, selected)
         if on_pick and after != selected:
             on_pick(after)
 
-    now = place_after(_sent(key), stages, selected)
+    now = place_after(picked(key), stages, selected)
     drawn = {"stages": [_column(stage) for stage in stages], "selected": None if now is None else list(now)}
     registered("convnet_explorer_strip", STRIP_SCRIPTS, STYLES)(key=key, data=drawn, on_picked_change=pick)
     return now
-
-
-def _sent(key: str) -> object:
-    """What the browser sent with this rerun: Streamlit forgets it after the run, so nothing is picked twice."""
-    state = st.session_state.get(key)
-    return state.get("picked") if isinstance(state, dict) else None
 
 
 def _column(stage: Stage) -> dict[str, Any]:
@@ -224,7 +215,7 @@ def _column(stage: Stage) -> dict[str, Any]:
         "title": stage.title,
         "shape": stage.shape_text,
         "parameters": stage.parameters_text,
-        "tiles": _address(stage.tiles_png) if count else None,
+        "tiles": png_address(stage.tiles_png) if count else None,
         "side": stage.side,
         "channels": [int(channel) for channel in stage.channels],
         "labels": labels,
@@ -242,7 +233,3 @@ def _check_size(png: bytes, width: int, height: int) -> None:
     found = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
     if found != (width, height):
         raise ValueError(f"The PNG has {found[0]} × {found[1]} pixels; its squares ask for {width} × {height}.")
-
-
-def _address(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

@@ -27,6 +27,9 @@ ARGUMENTS = [
 ]
 START_SECONDS = 60
 DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+"""The page is drawn, and nothing is running for it."""
 PATIENCE = 15_000
 """How long a page may take to show something, in milliseconds."""
 
@@ -107,6 +110,12 @@ def serve(tmp_path_factory):
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+@pytest.fixture(scope="session")
+def app(serve):
+    """The address of the whole app, started once: TensorFlow and the bundled network wake once for all its pages."""
+    return serve(ROOT / "app.py")
 
 
 def watch(page):

@@ -4,26 +4,19 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import DESKTOP, ROOT
+from conftest import DESKTOP, IDLE, PHONE
 
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 PATIENCE = 90_000
 """For TensorFlow to wake and the network to load, on a busy machine; in milliseconds."""
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-
-
-@pytest.fixture(scope="module")
-def address(serve):
-    return serve(ROOT / "app.py")
 
 
 @pytest.fixture
-def visit(page, address):
+def visit(page, app):
     """``visit()`` opens the page and waits until strip and grid are drawn."""
 
     def start(at=page, query=""):
         at.set_default_timeout(PATIENCE)
-        at.goto(f"{address}/feature_maps{query}")
+        at.goto(f"{app}/feature_maps{query}")
         drawn(at)
         return at
 
@@ -57,7 +50,7 @@ def chosen_in_grid(page):
     )
 
 
-def test_the_first_screen_is_the_network_from_a_cat_to_its_name_and_all_of_it_is_ours(page, visit, address):
+def test_the_first_screen_is_the_network_from_a_cat_to_its_name_and_all_of_it_is_ours(page, visit, app):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     visit()
@@ -82,7 +75,7 @@ def test_the_first_screen_is_the_network_from_a_cat_to_its_name_and_all_of_it_is
     assert min(inked) > 2, "a square of the strip is blank"
     assert page.get_by_test_id("stAlert").count() == 0
     assert link(page) == {}
-    ours = urlsplit(address).netloc
+    ours = urlsplit(app).netloc
     assert not [url for url in asked if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).netloc != ours]
 
 

@@ -7,33 +7,27 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import numpy as np
 import pytest
-from conftest import DESKTOP, ROOT
+from conftest import DESKTOP, IDLE
 from PIL import Image
 
 from explorer import convolution, images
 
 INPUT = re.compile("as the kernel is given it$")
 RESULT = "The result of the kernel"
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 SOBEL = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
 SOBEL_NAME = "Edges · Sobel, left to right"
 PATIENCE = 60_000
 """For a page to load and do what was asked, on a busy machine; in milliseconds."""
 
 
-@pytest.fixture(scope="module")
-def address(serve):
-    return serve(ROOT / "app.py")
-
-
 @pytest.fixture
-def visit(page, address):
+def visit(page, app):
     """``visit(**choices)`` opens the page with these choices in its URL and waits for both pictures."""
 
     def start(at=page, **choices):
         at.set_default_timeout(PATIENCE)
         query = urlencode({f"kernels.{name}": value for name, value in choices.items()})
-        at.goto(f"{address}/kernels?{query}" if query else f"{address}/kernels")
+        at.goto(f"{app}/kernels?{query}" if query else f"{app}/kernels")
         wait_for_pictures(at)
         return at
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from explorer.errors import LayerError, ModelError
-from explorer.models.layers import describe_layers, final_activation, layer_paths, tap
+from explorer.models.layers import describe_layers, final_activation, layer_paths, tap, reached_by_name
 from tests.models import networks
 
 PATHS = {
@@ -203,3 +203,19 @@ def test_a_network_that_is_only_code_has_no_known_order():
 
     with pytest.raises(ModelError, match="neither a Sequential nor a functional network"):
         layer_paths(OnlyCode())
+
+
+@pytest.mark.parametrize(
+    ("network", "path", "reached"),
+    [
+        ("flat", "conv1", True),
+        ("transfer", "base", False),
+        ("transfer", "base.conv", False),
+        ("transfer", "dog", True),
+        ("branches", "multiply", False),
+        ("shared", "conv", True),
+        ("shared", "conv#2", False),
+    ],
+)
+def test_what_keras_reaches_by_a_name_of_its_own(network, path, reached):
+    assert reached_by_name(NETWORKS[network](), path) is reached
