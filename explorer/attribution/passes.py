@@ -40,8 +40,9 @@ def maps_and_gradients(
         LayerError: there is no such layer, or the answer does not depend on it.
     """
     run = classifier.compiled(("maps_and_gradients", layer), lambda: _compile_maps(classifier, layer))
-    maps, gradients, scores, chosen = run(tf.constant(pixels), tf.constant(direction))
-    return maps[0].numpy(), gradients[0].numpy(), scores[0].numpy(), chosen[0].numpy()
+    outputs = run(tf.constant(pixels), tf.constant(direction))
+    maps, gradients, scores, chosen = (tensor.numpy()[0] for tensor in outputs)
+    return maps, gradients, scores, chosen
 
 
 def pixel_gradients(
