@@ -2,7 +2,7 @@
 
 from explorer.attribution.baselines import BASELINES
 from explorer.attribution.contract import Choice, Method, Number, Option, Terms
-from explorer.attribution.explaining import Explanation, explain, over_picture
+from explorer.attribution.explaining import Explanation, explain, explain_layers, over_picture
 from explorer.attribution.layers import default_layer, spatial_layers
 from explorer.attribution.randomization import RandomizationCheck, RandomizationPoint, randomization_check
 from explorer.attribution.receipts import Line, Receipt, receipt
@@ -43,6 +43,7 @@ __all__ = [
     "default_layer",
     "deletion_insertion",
     "explain",
+    "explain_layers",
     "layer_finder",
     "most_faithful",
     "over_picture",

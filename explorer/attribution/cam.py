@@ -91,10 +91,15 @@ def eigen_cam(maps: Floats, gradients: Floats) -> Floats:  # noqa: ARG001
 
 def explain_by_maps(request: Request, leaf: Leaf) -> Computed:
     """The walk: maps and gradients in one pass, the leaf's weights, the sum."""
-    layer = str(request.layer)
-    found = passes.maps_and_gradients(request.classifier, layer, request.pixels, request.direction)
-    maps, gradients, scores, direction = found
+    maps, gradients, scores, direction = _look(request)
     return _summed(Terms(maps, leaf(maps, gradients)), scores, direction)
+
+
+def _look(request: Request) -> passes.Look:
+    """The pass for the layer, unless it has been made together with those for others."""
+    if request.look is not None:
+        return request.look
+    return passes.maps_and_gradients(request.classifier, str(request.layer), request.pixels, request.direction)
 
 
 def by(leaf: Leaf) -> Callable[[Request], Computed]:
@@ -110,8 +115,8 @@ def score_cam(request: Request) -> Computed:
     algorithm 1. Maps that are the same everywhere hide nothing or all, and get no weight; of the others the
     ``channels`` that vary most are tried (R. Ibrahim, M. Shafiq: "Faster Score-CAM").
     """
-    classifier, pixels, layer = request.classifier, request.pixels, str(request.layer)
-    maps, _, scores, direction = passes.maps_and_gradients(classifier, layer, pixels, request.direction)
+    classifier, pixels = request.classifier, request.pixels
+    maps, _, scores, direction = _look(request)
     low, high = maps.min(axis=(0, 1)), maps.max(axis=(0, 1))
     varying = np.flatnonzero(high > low)
     tried = varying[np.argsort(-maps[..., varying].var(axis=(0, 1)), kind="stable")][: request.whole("channels")]

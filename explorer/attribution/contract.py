@@ -99,6 +99,7 @@ class Request:
         options: every option of the method, checked.
         on_progress: called with the share that is done, 0–1.
         cancelled: asked between batches; after a yes the method ends with what it has, and says so.
+        look: the layer's maps and gradients, class scores and direction, where they have been computed already.
     """
 
     classifier: Classifier
@@ -108,6 +109,7 @@ class Request:
     options: Mapping[str, Value] = field(default_factory=dict)
     on_progress: Progress = _quiet
     cancelled: Cancelled = _never
+    look: tuple[Floats, Floats, Floats, Floats] | None = None
 
     def number(self, name: str) -> float:
         """A numeric option."""

@@ -1,6 +1,6 @@
 """Why this class? One question to one method, and its answer as a map over the picture."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.attribution import passes
 from explorer.attribution.contract import Cancelled, Computed, Floats, Method, Progress, Request, Terms, Value
 from explorer.attribution.layers import check_layer
 from explorer.attribution.registry import METHODS
-from explorer.attribution.targets import Target, as_target
+from explorer.attribution.targets import Asked, Target, as_target
 from explorer.errors import ImageInputError, MethodError
 from explorer.models import Classifier
 from explorer.models.sizing import seen_part
@@ -62,7 +63,7 @@ def explain(
     *,
     method: str = "grad-cam",
     layer: str | None = None,
-    target: Target | int | str | tuple[int | str, int | str] | None = None,
+    target: Asked = None,
     crop: bool = True,
     on_progress: Progress | None = None,
     cancelled: Cancelled | None = None,
@@ -96,34 +97,91 @@ def explain(
     >>> found.signed.tolist(), found.values.tolist(), found.score
     ([[0.0, -4.0]], [[0.0, 4.0]], -36.0)
     """
+    request, asked, sentences = _request(
+        classifier, image, method, target, options, crop=crop, on_progress=on_progress, cancelled=cancelled
+    )
+    if METHODS[method].needs_layer:
+        request = replace(request, layer=check_layer(classifier, layer))
+    return _answer(request, method, asked, sentences, np.shape(image), crop=crop)
+
+
+def explain_layers(
+    classifier: Classifier,
+    image: NDArray[Any],
+    layers: Sequence[str],
+    *,
+    method: str = "grad-cam",
+    target: Asked = None,
+    crop: bool = True,
+    on_progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+    **options: object,
+) -> list[Explanation]:
+    """One class activation map for each of several layers, from one pass through the network.
+
+    Arguments and errors as for :func:`explain`, for each layer.
+
+    Raises:
+        MethodError: also where the method looks at no layer.
+    """
+    if not known_method(method).needs_layer:
+        raise MethodError(f"{known_method(method).title} looks at no layer; choose a class activation map.")
+    paths = [check_layer(classifier, layer) for layer in layers]
+    if not paths:
+        return []
+    request, asked, sentences = _request(
+        classifier, image, method, target, options, crop=crop, on_progress=on_progress, cancelled=cancelled
+    )
+    looks = passes.maps_and_gradients_of(classifier, paths, request.pixels, request.direction)
+    requests = [replace(request, layer=path, look=looks[path]) for path in paths]
+    return [_answer(one, method, asked, sentences, np.shape(image), crop=crop) for one in requests]
+
+
+def _request(
+    classifier: Classifier,
+    image: NDArray[Any],
+    method: str,
+    target: Asked,
+    options: Mapping[str, object],
+    *,
+    crop: bool,
+    on_progress: Progress | None,
+    cancelled: Cancelled | None,
+) -> tuple[Request, Target, tuple[str, ...]]:
+    """The question to the method, checked; the target; and what was done to the picture."""
     chosen = known_method(method)
     asked = as_target(target, classifier)
     if np.ndim(image) == 4:
         raise ImageInputError("One picture at a time is explained: (H, W, 3), (H, W, 1) or (H, W).")
     pixels, sentences = classifier.fit(image, crop=crop)
-    request = Request(
-        classifier=classifier,
-        pixels=pixels,
-        direction=asked.direction(len(classifier.class_names)),
-        layer=check_layer(classifier, layer) if chosen.needs_layer else None,
-        options=chosen.check(options),
-    )
-    request = replace(request, on_progress=on_progress or request.on_progress, cancelled=cancelled or request.cancelled)
-    found, notes = _judged(chosen.compute(request), chosen, request.layer)
-    seen = seen_part(np.shape(image), classifier.input_shape[:2], crop=crop)
+    direction = asked.direction(len(classifier.class_names))
+    request = Request(classifier, pixels, direction, options=chosen.check(options))
+    if on_progress is not None:
+        request = replace(request, on_progress=on_progress)
+    if cancelled is not None:
+        request = replace(request, cancelled=cancelled)
+    return request, asked, sentences
+
+
+def _answer(
+    request: Request, method: str, asked: Target, sentences: tuple[str, ...], shape: tuple[int, ...], *, crop: bool
+) -> Explanation:
+    """What the method says, laid over the picture of that shape."""
+    found, notes = _judged(METHODS[method].compute(request), METHODS[method], request.layer)
+    seen = seen_part(shape, request.classifier.input_shape[:2], crop=crop)
     index = int(found.direction.argmax()) if asked.index is None else asked.index
     return Explanation(
-        values=over_picture(found.shown, np.shape(image), seen),
-        signed=over_picture(found.signed, np.shape(image), seen),
+        values=over_picture(found.shown, shape, seen),
+        signed=over_picture(found.signed, shape, seen),
         raw=found.signed,
         raw_values=found.shown,
         method=method,
         layer=request.layer,
         target=replace(asked, index=index),
         score=float(found.logits.astype(np.float64) @ found.direction),
-        probability=_probability(classifier, found.logits, index),
+        probability=_probability(request.classifier, found.logits, index),
         terms=found.terms,
-        pixels=pixels,
+        pixels=request.pixels,
         options=request.options,
         notes=(*sentences, *notes),
         part=seen,

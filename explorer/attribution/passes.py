@@ -5,7 +5,7 @@ a −1 too, and "what speaks against it" is the same with the sign turned. So ne
 compiles anything anew.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -20,9 +20,11 @@ from explorer.models.layers import tap
 Floats = NDArray[np.float32]
 
 
-def maps_and_gradients(
-    classifier: Classifier, layer: str, pixels: Floats, direction: Floats
-) -> tuple[Floats, Floats, Floats, Floats]:
+Look = tuple[Floats, Floats, Floats, Floats]
+"""Maps (h, w, C), gradients (h, w, C), class scores (K,), direction (K,): float32."""
+
+
+def maps_and_gradients(classifier: Classifier, layer: str, pixels: Floats, direction: Floats) -> Look:
     """A layer's maps, and how much each of their cells moves the target's score.
 
     The gradient is of the logits: after a softmax it would nearly vanish where the network is sure.
@@ -33,16 +35,21 @@ def maps_and_gradients(
         pixels: float32 (1, H, W, C) in 0–255.
         direction: float32 (K,); all zeros ask for the likeliest class.
 
-    Returns:
-        Maps (h, w, C), gradients (h, w, C), class scores (K,), direction (K,): float32.
-
     Raises:
         LayerError: there is no such layer, or the answer does not depend on it.
     """
-    run = classifier.compiled(("maps_and_gradients", layer), lambda: _compile_maps(classifier, layer))
-    outputs = run(tf.constant(pixels), tf.constant(direction))
-    maps, gradients, scores, chosen = (tensor.numpy()[0] for tensor in outputs)
-    return maps, gradients, scores, chosen
+    return maps_and_gradients_of(classifier, (layer,), pixels, direction)[layer]
+
+
+def maps_and_gradients_of(
+    classifier: Classifier, layers: Sequence[str], pixels: Floats, direction: Floats
+) -> dict[str, Look]:
+    """The same for several layers in one pass, which is compiled once for all of them."""
+    paths = tuple(dict.fromkeys(layers))
+    run = classifier.compiled(("maps_and_gradients", paths), lambda: _compile_maps(classifier, paths))
+    every, scores, chosen = run(tf.constant(pixels), tf.constant(direction))
+    common = scores[0].numpy(), chosen[0].numpy()
+    return {path: (maps[0].numpy(), gradients[0].numpy(), *common) for path, (maps, gradients) in every.items()}
 
 
 def pixel_gradients(
@@ -86,19 +93,26 @@ def masked_scores(classifier: Classifier, pixels: Floats, masks: Floats, fill: F
     return scores.numpy(), probabilities.numpy()
 
 
-def _compile_maps(classifier: Classifier, layer: str) -> Callable[..., Any]:
-    outputs_of = tap(classifier.model, [layer, classifier.output_path], logits=True)
+def _compile_maps(classifier: Classifier, layers: Sequence[str]) -> Callable[..., Any]:
+    outputs_of = tap(classifier.model, [*layers, classifier.output_path], logits=True)
 
     def run(pixels: Any, direction: Any) -> tuple[Any, ...]:
         outputs = outputs_of(pixels)
-        maps, scores = outputs[layer], classifier.class_scores(outputs[classifier.output_path])
-        if len(maps.shape) != 4:
-            raise LayerError(f"The layer {layer!r} has no maps: its output for a picture is {tuple(maps.shape[1:])}.")
+        scores = classifier.class_scores(outputs[classifier.output_path])
+        for path in layers:
+            if len(outputs[path].shape) != 4:
+                shape = tuple(outputs[path].shape[1:])
+                raise LayerError(f"The layer {path!r} has no maps: its output for a picture is {shape}.")
         chosen = _likeliest_where_zero(direction, scores)
-        (gradients,) = tf.gradients(tf.reduce_sum(chosen * scores), [maps])
-        if gradients is None:
-            raise LayerError(f"The network's answer does not depend on the layer {layer!r}. Choose another layer.")
-        return tf.cast(maps, tf.float32), tf.cast(gradients, tf.float32), scores, chosen
+        every = tf.gradients(tf.reduce_sum(chosen * scores), [outputs[path] for path in layers])
+        for path, gradients in zip(layers, every, strict=True):
+            if gradients is None:
+                raise LayerError(f"The network's answer does not depend on the layer {path!r}. Choose another layer.")
+        looks = {
+            path: (tf.cast(outputs[path], tf.float32), tf.cast(gradients, tf.float32))
+            for path, gradients in zip(layers, every, strict=True)
+        }
+        return looks, scores, chosen
 
     return _concrete(run, classifier.spec, _direction_spec(classifier))
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from explorer.attribution.contract import Cancelled, Floats, Progress
 from explorer.attribution.explaining import Explanation, explain, known_method
-from explorer.attribution.targets import Target
+from explorer.attribution.targets import Asked
 from explorer.attribution.trust import part_of_work
 from explorer.errors import ImageInputError, MethodError, ModelError
 from explorer.models import Classifier
@@ -64,7 +64,7 @@ def randomization_check(
     *,
     method: str = "grad-cam",
     layer: str | None = None,
-    target: Target | int | str | tuple[int, int] | None = None,
+    target: Asked = None,
     stages: int = 8,
     seed: int = 0,
     crop: bool = True,

@@ -62,8 +62,12 @@ class Target:
         return f"against {words}" if self.against else words
 
 
-def as_target(asked: "Target | int | str | tuple[int | str, int | str] | None", classifier: Classifier) -> Target:
-    """A target from what a script may write: an index, a class name, "this against that" as a pair, or a Target.
+Asked = Target | int | str | tuple[int | str, int | str] | None
+"""What a script may write for a target: an index, a class name, "this against that" as a pair, a Target, or nothing."""
+
+
+def as_target(asked: Asked, classifier: Classifier) -> Target:
+    """A target from what a script may write.
 
     Raises:
         MethodError: there is no such class.

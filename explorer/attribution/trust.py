@@ -15,16 +15,15 @@ from numpy.typing import NDArray
 from explorer.attribution import passes
 from explorer.attribution.baselines import enlarged
 from explorer.attribution.contract import Cancelled, Floats, Progress, in_batches, share_of_work
-from explorer.attribution.explaining import Explanation, explain, known_method
+from explorer.attribution.explaining import Explanation, explain_layers
 from explorer.attribution.perturbation import fill_of
-from explorer.attribution.targets import Target, as_target
+from explorer.attribution.targets import Asked, as_target
 from explorer.errors import ImageInputError, MethodError
 from explorer.models import Classifier
 from explorer.models.sizing import seen_part
 
 Values = Explanation | NDArray[Any]
 """An explanation, or any map: numbers (h, w), the higher the more important."""
-Asked = Target | int | str | tuple[int, int] | None
 
 MAX_BATCH = 16
 """Masked pictures in one pass, of a network that reads up to 256 × 256 pixels; fewer where it reads more."""
@@ -278,28 +277,17 @@ def layer_finder(
         LayerError: there is no such layer, or it has no maps.
         MethodError: there is no such method, option or class, or the method looks at no layer.
     """
-    if not known_method(method).needs_layer:
-        raise MethodError(f"{known_method(method).title} looks at no layer; choose a class activation map.")
     seen = _one_picture(classifier, image, crop=crop)[0]
+    explained = explain_layers(classifier, seen, layers, method=method, target=target, cancelled=cancelled, **options)
     scores: list[LayerScore] = []
-    for done, path in enumerate(layers):
+    for done, found in enumerate(explained):
         if cancelled is not None and cancelled():
             break
-        quiet, told = (part_of_work(on_progress, 2 * done + half, 2 * len(layers)) for half in range(2))
-        found = explain(
-            classifier,
-            seen,
-            method=method,
-            layer=path,
-            target=target,
-            on_progress=quiet,
-            cancelled=cancelled,
-            **options,
-        )
+        told = part_of_work(on_progress, done, len(explained))
         result = deletion_insertion(classifier, seen, found, steps=steps, on_progress=told, cancelled=cancelled)
         if not result.deletion.complete:
             break
-        scores.append(LayerScore(path, replace(found, terms=None), result))
+        scores.append(LayerScore(str(found.layer), replace(found, terms=None), result))
     return scores
 
 

@@ -10,6 +10,7 @@ from explorer.attribution import (
     Explanation,
     LayerScore,
     Target,
+    explain_layers,
     layer_finder,
     most_faithful,
     spatial_layers,
@@ -88,8 +89,7 @@ def layers(shown: Explained) -> None:
     best = most_faithful(scores).path if scores else None
     by_path = {score.path: score for score in scores}
     pictures = []
-    for path, title in zip(paths, titles(paths), strict=True):
-        found = answer(asked, shown.fitted, asked.chosen.sha, layer=path)
+    for path, title, found in zip(paths, titles(paths), _each_layer(shown, asked, paths), strict=True):
         words = f"**{plain(title)}** · {found.raw.shape[0]} × {found.raw.shape[1]}"
         if path in by_path:
             words += f" · faithful {by_path[path].result.faithfulness:+.2f}"
@@ -109,6 +109,18 @@ def layers(shown: Explained) -> None:
             alt="Insertion and deletion area by layer",
         )
         st.caption("Faithful: the area under the insertion curve minus that under the deletion curve.")
+
+
+def _each_layer(shown: Explained, asked: options.Asked, paths: list[str]) -> list[Explanation]:
+    """The maps of all the layers, from one pass."""
+    return cache.shelf().get_or_make(
+        ("layers", *shown.key, asked.method, asked.target, tuple(paths)),
+        lambda: [
+            replace(found, terms=None)
+            for found in explain_layers(asked.classifier, shown.fitted, paths, method=asked.method, target=asked.target)
+        ],
+        lambda made: sum(map(size_of, made)),
+    )
 
 
 def _scores(shown: Explained, asked: options.Asked, paths: list[str]) -> list[LayerScore]:

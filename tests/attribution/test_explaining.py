@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from explorer.attribution import METHODS, Choice, Number, Target, explain, passes
+from explorer.attribution import METHODS, Choice, Number, Target, explain, explain_layers, passes
 from explorer.errors import ExplorerError, ImageInputError, LayerError, MethodError
 from explorer.images import SAMPLES, read_image
 from explorer.models import Classifier, load_pretrained
@@ -393,3 +393,21 @@ def test_a_cat_in_a_corner_is_found_there(pretrained):
     for method in ("grad-cam", "hires-cam", "layer-cam"):
         found = explain(pretrained, canvas, method=method, target=285)
         assert share(found.values, slice(300, 600), slice(300, 600)) > 0.6, method  # a quarter of the area
+
+
+def test_the_maps_of_several_layers_come_from_one_pass_and_are_those_of_each_alone(monkeypatch):
+    network = networks.classifier("flat")
+    picture = networks.pictures(network.model, 1)[0]
+    alone = [explain(network, picture, layer=layer, target=1) for layer in ("conv1", "relu2", "conv2")]
+    traced = []
+    concrete = passes._concrete
+    monkeypatch.setattr(passes, "_concrete", lambda *given: traced.append(given) or concrete(*given))
+    together = explain_layers(network, picture, ["conv1", "relu2", "conv2"], target=1)
+    explain_layers(network, picture[::-1], ["conv1", "relu2", "conv2"], target=2)
+    assert len(traced) == 1
+    for one, other in zip(alone, together, strict=True):
+        assert one.layer == other.layer
+        np.testing.assert_allclose(one.raw, other.raw, atol=1e-6)
+    assert explain_layers(network, picture, []) == []
+    with pytest.raises(MethodError, match="looks at no layer"):
+        explain_layers(network, picture, ["conv1"], method="saliency")

@@ -48,7 +48,11 @@ def test_the_first_screen_is_the_cat_its_heatmap_and_the_raw_map_and_all_of_it_i
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     visit()
-    for name in (re.compile("where the network sees it$"), re.compile("^Heatmap: Egyptian cat"), "The map as the method gives it"):
+    for name in (
+        re.compile("where the network sees it$"),
+        re.compile("^Heatmap: Egyptian cat"),
+        "The map as the method gives it",
+    ):
         box = page.get_by_role("img", name=name).bounding_box()
         assert box["y"] >= 0
         assert box["y"] + box["height"] <= DESKTOP["height"]
