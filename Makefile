@@ -7,13 +7,19 @@ PORT ?= 8501
 # Only this machine can reach the app: the local profile opens files that a stranger must not send.
 ADDRESS ?= localhost
 REQUIREMENTS ?= requirements.txt
+# Tests run in so many processes, each file in one of them.
+JOBS ?= 2
+PARALLEL := -n $(JOBS) --dist loadfile
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.run-$(notdir $(REQUIREMENTS))
 DEV_STAMP := $(VENV)/.dev
+# What bench_attribution.py measures against is in a folder that nothing else looks into.
+PEERS := $(VENV)/bench-attribution
+PEERS_STAMP := $(PEERS)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow-test check browser-test bench format clean
+.PHONY: help run test slow-test check browser-test bench faithfulness format clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,10 +28,10 @@ run: $(RUN_STAMP) ## install what is missing and open the app on http://localhos
 	$(BIN)/python -m streamlit run app.py --server.address $(ADDRESS) --server.port $(PORT)
 
 test: $(DEV_STAMP) ## unit tests, doctests, page tests; browser tests too where a Chromium is found
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
 slow-test: $(DEV_STAMP) ## the tests that build every published network: a few minutes
-	$(BIN)/python -m pytest -m slow tests
+	$(BIN)/python -m pytest -m slow tests -n $(JOBS) --dist load
 
 check: $(DEV_STAMP) ## lint, floors, types
 	$(BIN)/ruff check .
@@ -36,9 +42,13 @@ check: $(DEV_STAMP) ## lint, floors, types
 browser-test: $(DEV_STAMP) ## the tests that drive a real Chromium; a skip is a failure
 	EXPLORER_REQUIRE_BROWSER=1 $(BIN)/python -m pytest tests/browser
 
-bench: $(DEV_STAMP) ## ratios, each measured in one run
+bench: $(DEV_STAMP) $(PEERS_STAMP) ## ratios, each measured in one run
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_kernels.py
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_feature_maps.py
+	PYTHONPATH=. $(BIN)/python benchmarks/bench_attribution.py
+
+faithfulness: $(RUN_STAMP) ## the table of docs/faithfulness.md: a quarter of an hour
+	PYTHONPATH=. $(BIN)/python benchmarks/faithfulness.py
 
 format: $(DEV_STAMP) ## put the code in its standard form
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
@@ -66,4 +76,10 @@ $(RUN_STAMP): $(REQUIREMENTS) requirements.txt | $(BIN)/python
 $(DEV_STAMP): requirements-dev.txt $(RUN_STAMP)
 	@grep -v '^-r' requirements-dev.txt > $(VENV)/dev.txt
 	$(PIP) -r $(VENV)/dev.txt
+	@touch $@
+
+# --no-deps: they see the environment's own NumPy and TensorFlow.
+$(PEERS_STAMP): benchmarks/requirements-attribution.txt | $(RUN_STAMP)
+	rm -rf $(PEERS)
+	$(PIP) --no-deps --target $(PEERS) -r $<
 	@touch $@

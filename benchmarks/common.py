@@ -27,17 +27,29 @@ class Row:
         return f"| {self.what} | {self.against} | {self.ratio:.2f} | {bar} | {kept} |"
 
 
-def interleaved(ours: Callable[[], object], theirs: Callable[[], object], repeats: int) -> float:
-    """The median time of ``ours`` over that of ``theirs``, run in turn so that both meet the same machine."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for function in (ours, theirs):
-        function()  # compiled before the clock starts
+def medians(functions: Sequence[Callable[[], object]], repeats: int, *, warm: bool = True) -> list[float]:
+    """The median time of each function in seconds, run in turn so that all meet the same machine.
+
+    Args:
+        functions: what is timed.
+        repeats: how often each is called.
+        warm: call each once before the clock starts, so that everything is compiled.
+    """
+    times: list[list[float]] = [[] for _ in functions]
+    for function in functions if warm else ():
+        function()
     for _ in range(repeats):
-        for function, taken in zip((ours, theirs), times, strict=True):
+        for function, taken in zip(functions, times, strict=True):
             start = time.perf_counter()
             function()
             taken.append(time.perf_counter() - start)
-    return statistics.median(times[0]) / statistics.median(times[1])
+    return [statistics.median(taken) for taken in times]
+
+
+def interleaved(ours: Callable[[], object], theirs: Callable[[], object], repeats: int) -> float:
+    """The median time of ``ours`` over that of ``theirs``, run in turn."""
+    first, second = medians((ours, theirs), repeats)
+    return first / second
 
 
 def report(rows: Sequence[Row]) -> None:

@@ -78,7 +78,7 @@ def by_photo(results: Sequence[Result], name: str) -> dict[str, float]:
 
 
 def markdown(results: Sequence[Result]) -> str:
-    """The table: means over the photos, the most faithful first; and on how many photos a method beats each baseline."""
+    """The table: means over the photos, the most faithful first; on how many photos each baseline is beaten."""
     names = list(dict.fromkeys(result.name for result in results))
     rivals = [f"*{title}*" for title, _ in BASELINES.values()]
     rows = []
@@ -97,7 +97,7 @@ def markdown(results: Sequence[Result]) -> str:
         ]
         taken = [result.seconds for result in own if result.seconds is not None]
         seconds = f"{statistics.median(taken):.2f}" if taken else "–"
-        row = [name, *(f"{mean:.2f}" for mean in means), *wins, seconds]
+        row = [name, *(f"{mean:z.2f}" for mean in means), *wins, seconds]
         rows.append((means[2], f"| {' | '.join(row)} |"))
     head = ["Map", "Insertion", "Deletion", "Faithfulness", "Average drop", "Average increase"]
     head += [f"Beats {title[0].lower()}{title[1:]}" for title, _ in BASELINES.values()] + ["Seconds"]

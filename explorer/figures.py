@@ -392,7 +392,7 @@ def share_curves(shares: Sequence[float], curves: Mapping[str, Sequence[float]],
         )
     figure = _plain(figure, height=230, dark=dark)
     figure.update_layout(
-        showlegend=True, legend={"orientation": "h", "y": 1.2, "x": 0}, margin={"l": 44, "b": 30, "t": 30}
+        showlegend=True, legend={"orientation": "h", "y": 1.32, "x": 0}, margin={"l": 44, "b": 30, "t": 44}
     )
     figure.update_xaxes(tickformat=".0%", range=[0, 1])
     figure.update_yaxes(tickformat=".0%", rangemode="tozero", showgrid=True, gridcolor="rgba(128,128,128,0.2)")

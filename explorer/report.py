@@ -165,15 +165,15 @@ def _pictures(found: Explanation, picture: Pixels, overlay: Pixels, legend: str)
     rows, columns = found.raw.shape
     end = float(np.abs(found.raw).max(initial=0.0)) or 1.0
     steps = np.linspace(-end, end, 255, dtype=np.float32)[np.newaxis]
-    speaks, other = ("against", "for") if found.target.against else ("for", "against")
+    method = METHODS[found.method]
     bar = f'<div class="bar">−{_number(end)}{_image(_signed(steps, end), "Colours")}{_number(end)}</div>'
     return (
         '<div class="pictures">'
         f"<figure>{_image(picture, 'The picture')}<figcaption>The picture, {height} × {width} pixels.</figcaption>"
         f"</figure><figure>{_image(overlay, 'The heatmap over the picture')}"
-        f"<figcaption>Where it speaks {speaks} it. {_text(legend)}</figcaption></figure>"
+        f"<figcaption>It shows {_text(method.shows)}. {_text(legend)}</figcaption></figure>"
         f"<figure>{_image(_signed(found.raw, end), 'The map itself')}{bar}"
-        f"<figcaption>The map itself, {rows} × {columns}, with its sign: blue speaks {speaks} it, red {other} it."
+        f"<figcaption>The map itself, {rows} × {columns}, with its sign: {_text(method.signs)}."
         "</figcaption></figure></div>"
     )
 

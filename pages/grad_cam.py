@@ -25,14 +25,13 @@ with frame.page(
     links.share("grad_cam", attribution_options.CONTROLS)
     frame.notes(asked.notes)
 
-    shown = attribution_stage.explained(asked, dark=frame.is_dark())
-    heat = attribution_stage.draw(shown)
-    attribution_explanation.draw_receipt(shown)
+    shown, heat = attribution_stage.draw(asked, dark=frame.is_dark())
+    receipt = attribution_explanation.draw_receipt(shown)
 
     frame.explain(
         "grad_cam",
         attribution_options.TABS,
-        attribution_explanation.explanation(shown, heat),
+        attribution_explanation.explanation(shown, heat, receipt),
         {
             "compare": lambda: attribution_compare.compare(shown),
             "trust": lambda: attribution_trust.trust(shown),

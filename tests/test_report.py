@@ -123,9 +123,9 @@ def test_the_question_against_a_class_turns_the_words(model):
     _, html, _ = report(model, target=Target(1, against=True))
     text = Reader(html).text
     assert "What speaks against dog?" in text
-    assert "blue speaks against it, red for it" in text
+    assert "blue raises the score that is asked about, red lowers it" in text
     _, html, _ = report(model, target=Target(1))
-    assert "blue speaks for it, red against it" in Reader(html).text
+    assert "blue raises the score that is asked about, red lowers it" in Reader(html).text
 
 
 def test_the_receipt_adds_up_on_paper(model):

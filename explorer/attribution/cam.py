@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from explorer.attribution import passes
-from explorer.attribution.contract import Computed, Floats, Request, Terms, in_batches, share_of_work
+from explorer.attribution.contract import Computed, Floats, Request, Terms, batch_of, in_batches, share_of_work
 
 Leaf = Callable[[Floats, Floats], Floats]
 """Maps A (h, w, C) and gradients G (h, w, C) → weights, (C,) or (h, w, C)."""
@@ -125,7 +125,7 @@ def score_cam(request: Request) -> Computed:
     baseline = passes.masked_scores(classifier, nothing, np.ones((1, 1, 1), np.float32), nothing)[0] @ direction
     gains: list[Floats] = []
     done = 0
-    for first, last in in_batches(len(tried), SCORE_BATCH):
+    for first, last in in_batches(len(tried), batch_of(classifier, SCORE_BATCH)):
         if request.cancelled():
             break
         gains.append(passes.masked_scores(classifier, pixels, masks[first:last], nothing)[0] @ direction - baseline)

@@ -147,13 +147,15 @@ class Computed:
     """What a method found, at its own resolution.
 
     Attributes:
-        signed: float32 (h, w): positive speaks for the target, negative against it.
+        signed: float32 (h, w): positive raises the target's score, negative lowers it; what that means for a method
+            is in its ``signs``.
         shown: float32 (h, w), nothing negative: what the heatmap shows.
         logits: float32 (K,), the class scores of the picture.
         direction: float32 (K,), the target that was explained; not all zeros any more.
         terms: of a class activation map, what was added up; None for other methods.
         notes: sentences for the person.
         excused: the notes say already why there may be nothing to see, such as that it was cancelled.
+        start: the score of the baseline, from which a method adds up; None for methods without one.
     """
 
     signed: Floats
@@ -163,6 +165,7 @@ class Computed:
     terms: Terms | None = None
     notes: tuple[str, ...] = ()
     excused: bool = False
+    start: float | None = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,9 @@ class Method:
         weakness: what it is known to get wrong, in a sentence.
         options: name → option.
         slow: whether it takes seconds, so that a page shows its progress.
+        light: options for a test that asks many times; empty where the defaults are quick.
+        shows: what the heatmap shows, as the end of "It shows …".
+        signs: what the signed map's colours mean.
     """
 
     title: str
@@ -193,6 +199,9 @@ class Method:
     weakness: str
     options: Mapping[str, Option] = field(default_factory=dict)
     slow: bool = False
+    light: Mapping[str, Value] = field(default_factory=dict)
+    shows: str = "what raises the score that is asked about"
+    signs: str = "blue raises the score that is asked about, red lowers it"
 
     @property
     def needs_layer(self) -> bool:
@@ -218,6 +227,12 @@ class Method:
 def share_of_work(report: Progress, done: int, total: int) -> None:
     """Tell how much of ``total`` is done."""
     report(min(1.0, done / max(1, total)))
+
+
+def batch_of(classifier: Classifier, most: int) -> int:
+    """Pictures in one pass: ``most`` of a network that reads up to 256 × 256 pixels, fewer where it reads more."""
+    height, width, _ = classifier.input_shape
+    return max(1, min(most, most * 256**2 // (height * width)))
 
 
 def in_batches(total: int, size: int) -> Sequence[tuple[int, int]]:

@@ -25,7 +25,7 @@ class Explanation:
     Attributes:
         values: float32 (H, W), at the size of the picture that was given: what the heatmap shows, nothing negative.
             Zero where the network saw nothing (outside the crop).
-        signed: float32 (H, W): the same before the ReLU. Positive speaks for the target, negative against it.
+        signed: float32 (H, W): the same before the ReLU. Positive raises the target's score, negative lowers it.
         raw: float32 (h, w): the signed map at the method's own resolution, that of the layer or of the network's
             input.
         raw_values: float32 (h, w): that after the ReLU, from which ``values`` is enlarged.
@@ -38,6 +38,7 @@ class Explanation:
         pixels: float32 (1, H', W', C), the picture as the network read it.
         options: the method's options.
         notes: sentences for the person, such as why a map is blank.
+        start: the score of the baseline, of integrated gradients: the map adds up to ``score − start``.
         part: top, left, height and width of the part of the picture that the network saw.
     """
 
@@ -54,6 +55,7 @@ class Explanation:
     pixels: Floats
     options: Mapping[str, Value] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    start: float | None = None
     part: tuple[int, int, int, int] = (0, 0, 0, 0)
 
 
@@ -167,7 +169,7 @@ def _answer(
     request: Request, method: str, asked: Target, sentences: tuple[str, ...], shape: tuple[int, ...], *, crop: bool
 ) -> Explanation:
     """What the method says, laid over the picture of that shape."""
-    found, notes = _judged(METHODS[method].compute(request), METHODS[method], request.layer)
+    found, notes = _judged(METHODS[method].compute(request), METHODS[method], request.layer, against=asked.against)
     seen = seen_part(shape, request.classifier.input_shape[:2], crop=crop)
     index = int(found.direction.argmax()) if asked.index is None else asked.index
     return Explanation(
@@ -184,6 +186,7 @@ def _answer(
         pixels=request.pixels,
         options=request.options,
         notes=(*sentences, *notes),
+        start=found.start,
         part=seen,
     )
 
@@ -220,7 +223,7 @@ def _probability(classifier: Classifier, logits: Floats, index: int) -> float:
     return float(np.asarray(classifier.probabilities(raw[np.newaxis]))[0, index])
 
 
-def _judged(found: Computed, method: Method, layer: str | None) -> tuple[Computed, tuple[str, ...]]:
+def _judged(found: Computed, method: Method, layer: str | None, *, against: bool) -> tuple[Computed, tuple[str, ...]]:
     """What was found, made finite, and sentences about a map that shows nothing."""
     notes = list(found.notes)
     bad = ~(np.isfinite(found.signed) & np.isfinite(found.shown))
@@ -232,12 +235,17 @@ def _judged(found: Computed, method: Method, layer: str | None) -> tuple[Compute
         found = replace(found, signed=np.where(bad, 0, found.signed), shown=np.where(bad, 0, found.shown))
     if found.shown.max(initial=0) > 0 or found.excused or bad.all():
         return found, tuple(notes)
-    elsewhere = "an earlier layer" if layer else "a class activation map"
+    elsewhere = "an earlier layer" if layer else "another method"
     if not found.signed.any():
         notes.append(
             "The map is blank: the score does not change with anything here. "
             + ("The layer's maps or their gradients are all zero (dead units). " if layer else "")
             + f"Look at {elsewhere}, or at another class."
+        )
+    elif against:
+        notes.append(
+            f"{method.title} finds nothing that speaks against it: every value is negative, so the ReLU leaves "
+            "nothing, and that is the answer. The signed map shows what speaks for it."
         )
     else:
         notes.append(

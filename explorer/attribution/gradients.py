@@ -1,12 +1,13 @@
 """Gradients of the score by the pixels, and what is made of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explorer.attribution import passes
-from explorer.attribution.contract import Computed, Floats, Request, in_batches, share_of_work
+from explorer.attribution.contract import Computed, Floats, Request, batch_of, in_batches, share_of_work
 from explorer.attribution.perturbation import fill_of
 
 Doubles = NDArray[np.float64]
@@ -54,7 +55,7 @@ def smoothgrad(request: Request) -> Computed:
     random = np.random.default_rng(request.whole("seed"))
     total = np.zeros(request.pixels.shape[1:], np.float64)
     done = 0
-    for first, last in in_batches(samples, BATCH):
+    for first, last in in_batches(samples, batch_of(request.classifier, BATCH)):
         if request.cancelled():
             break
         noise = random.standard_normal((last - first, *total.shape), np.float32) * deviation
@@ -84,19 +85,19 @@ def integrated_gradients(request: Request) -> Computed:
     steps = request.whole("steps")
     if way.is_blank:
         note = "The picture is the same as the baseline, so there is no way between them. Choose another baseline."
-        return _by_sign(way.total, way.logits, way.direction, [note], excused=True)
+        return way.answer([note], excused=True)
     new = np.arange(1, steps) / steps
     while new.size:
-        for first, last in in_batches(new.size, BATCH):
+        for first, last in in_batches(new.size, batch_of(request.classifier, BATCH)):
             if request.cancelled():
                 note = f"Stopped after {way.steps} step{'s' * (way.steps > 1)}: {way.sums()}."
-                return _by_sign(way.total, way.logits, way.direction, [note], excused=True)
+                return way.answer([note], excused=True)
             way.look(new[first:last])
             share_of_work(request.on_progress, way.steps, MOST_STEPS * steps)
         new = way.worst(min(BATCH, MOST_STEPS * steps - way.steps)) if way.is_rough else np.empty(0)
     request.on_progress(1.0)
     notes = [f"After {way.steps} steps {way.sums()}. Raise the steps."] if way.is_wrong else []
-    return _by_sign(way.total, way.logits, way.direction, notes)
+    return way.answer(notes)
 
 
 def guided_backpropagation(request: Request) -> Computed:
@@ -162,6 +163,11 @@ class _Way:
         for weight, one in zip((widths[1:] + widths[:-1]) / 2, self._maps, strict=True):
             total += weight * one
         return total
+
+    def answer(self, notes: list[str], *, excused: bool = False) -> Computed:
+        """The map, and the score that it starts from."""
+        found = _by_sign(self.total, self.logits, self.direction, notes, excused=excused)
+        return replace(found, start=float(self._scores[0]))
 
     @property
     def gained(self) -> float:

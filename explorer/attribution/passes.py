@@ -6,7 +6,7 @@ compiles anything anew.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from explorer.errors import LayerError
 from explorer.models import Classifier
 from explorer.models.layers import tap
+from explorer.settings import MAX_LAYER_VALUES
 
 Floats = NDArray[np.float32]
 
@@ -48,8 +49,8 @@ def maps_and_gradients_of(
     paths = tuple(dict.fromkeys(layers))
     run = classifier.compiled(("maps_and_gradients", paths), lambda: _compile_maps(classifier, paths))
     every, scores, chosen = run(tf.constant(pixels), tf.constant(direction))
-    common = scores[0].numpy(), chosen[0].numpy()
-    return {path: (maps[0].numpy(), gradients[0].numpy(), *common) for path, (maps, gradients) in every.items()}
+    common = scores.numpy()[0], chosen.numpy()[0]
+    return {path: (maps.numpy()[0], gradients.numpy()[0], *common) for path, (maps, gradients) in every.items()}
 
 
 def pixel_gradients(
@@ -103,6 +104,11 @@ def _compile_maps(classifier: Classifier, layers: Sequence[str]) -> Callable[...
             if len(outputs[path].shape) != 4:
                 shape = tuple(outputs[path].shape[1:])
                 raise LayerError(f"The layer {path!r} has no maps: its output for a picture is {shape}.")
+            if (values := outputs[path].shape[1:].num_elements() or 0) > MAX_LAYER_VALUES:
+                raise LayerError(
+                    f"The maps of {path!r} are {values / 1e6:,.0f} million numbers; {MAX_LAYER_VALUES / 1e6:,.0f} "
+                    "million is the limit. Choose a later layer."
+                )
         chosen = _likeliest_where_zero(direction, scores)
         every = tf.gradients(tf.reduce_sum(chosen * scores), [outputs[path] for path in layers])
         for path, gradients in zip(layers, every, strict=True):
@@ -167,14 +173,20 @@ def _likeliest_where_zero(direction: Any, scores: Any) -> Any:
 _GUIDED_RELU, _GUIDED_RELU6 = "ExplorerGuidedRelu", "ExplorerGuidedRelu6"
 
 
-@cache
 def _guided_rules() -> dict[str, str]:
     """The gradients of guided backpropagation, by TensorFlow's own registry of gradients: no layer is patched."""
-    tf.RegisterGradient(_GUIDED_RELU)(lambda operation, gradient: _guided(gradient, operation.outputs[0] > 0))
-    tf.RegisterGradient(_GUIDED_RELU6)(
-        lambda operation, gradient: _guided(gradient, (operation.outputs[0] > 0) & (operation.outputs[0] < 6))
+    _register(_GUIDED_RELU, lambda operation, gradient: _guided(gradient, operation.outputs[0] > 0))
+    _register(
+        _GUIDED_RELU6,
+        lambda operation, gradient: _guided(gradient, (operation.outputs[0] > 0) & (operation.outputs[0] < 6)),
     )
     return {"Relu": _GUIDED_RELU, "Relu6": _GUIDED_RELU6}
+
+
+def _register(name: str, gradient: Callable[[Any, Any], Any]) -> None:
+    """Once for the process; that another visitor's thread was first does no harm."""
+    with suppress(KeyError):
+        tf.RegisterGradient(name)(gradient)
 
 
 def _guided(gradient: Any, is_open: Any) -> Any:

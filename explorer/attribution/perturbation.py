@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.attribution import passes
-from explorer.attribution.contract import Computed, Floats, Request, in_batches, share_of_work
+from explorer.attribution.contract import Computed, Floats, Request, batch_of, in_batches, share_of_work
 
 BATCH = 32
 """Masked pictures in one pass."""
@@ -32,7 +32,7 @@ def occlusion(request: Request) -> Computed:
     fill = fill_of(request.pixels, request.choice("fill"))
     falls, covered = np.zeros((2, height, width), np.float64)
     done = 0
-    for first, last in in_batches(len(patches), BATCH):
+    for first, last in in_batches(len(patches), batch_of(request.classifier, BATCH)):
         if request.cancelled():
             break
         masks = np.ones((last - first, height, width), np.float32)
@@ -66,7 +66,7 @@ def rise(request: Request) -> Computed:
     seen, gained = np.zeros((2, height, width), np.float64)  # the sums of m and of (s - s(x)) m over the masks
     total = 0.0
     done = 0
-    for first, last in in_batches(count, BATCH):
+    for first, last in in_batches(count, batch_of(request.classifier, BATCH)):
         if request.cancelled():
             break
         masks = random_masks(random, last - first, (height, width), request.whole("cells"), kept)

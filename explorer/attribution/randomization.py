@@ -190,7 +190,8 @@ def _groups(classifier: Classifier, stages: int) -> list[Sequence[tuple[str, Any
     """Paths and layers with weights, from the output to the input: the output layer, and the others in even groups."""
     layers: dict[int, tuple[str, Any]] = {}
     for visit in reversed(visits(classifier.model)):
-        if not visit.inner and getattr(visit.layer, "weights", None):
+        preprocessing = isinstance(visit.layer, keras.layers.Normalization)  # nothing that was learned by training
+        if not visit.inner and not preprocessing and getattr(visit.layer, "weights", None):
             layers.setdefault(id(visit.layer), (visit.path, visit.layer))
     if not layers:
         raise MethodError(f"{classifier.name} has no weights, so there is nothing that it could forget.")

@@ -21,6 +21,9 @@ FILL = Choice(
     "What the network sees where the picture is hidden.",
 )
 
+SENSITIVITY = "how much the score depends on each place"
+SENSITIVITY_SIGNS = "blue: brighter there would raise the score, red: it would lower it"
+
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "grad-cam": Method(
@@ -92,12 +95,13 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             paper="H. Wang et al., “Score-CAM: Score-weighted visual explanations for convolutional neural networks”, "
             "CVPR workshops 2020",
             formula=r"w = \operatorname{softmax}_k\big(s(x \odot H_k) - s(0)\big),\quad H_k = "
-            r"\frac{\operatorname{up}(A_k) - \min}{\max - \min}",
+            r"\operatorname{up}\Big(\frac{A_k - \min A_k}{\max A_k - \min A_k}\Big)",
             cost="1 pass for each channel that is tried",
             weakness="The softmax lets a few channels decide, and a picture seen through a mask is no picture the "
             "network has learned from.",
             options={"channels": CHANNELS},
             slow=True,
+            light={"channels": 64},
         ),
         "eigen-cam": Method(
             title="Eigen-CAM",
@@ -108,6 +112,8 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             formula=r"L = \operatorname{ReLU}(A\,v_1),\quad A = U \Sigma V^\top",
             cost="1 pass forward",
             weakness="It is the same for every class: it shows what stands out, not why the class.",
+            shows="what the layer's maps have in common",
+            signs="blue is the pattern that the maps share, red its opposite",
         ),
         "saliency": Method(
             title="Saliency",
@@ -118,6 +124,8 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             formula=r"M_{ij} = \max_c \left|\frac{\partial s}{\partial x_{ijc}}\right|",
             cost="1 pass forward and back",
             weakness="It is noisy, and says where the score is sensitive, not what it comes from.",
+            shows=SENSITIVITY,
+            signs=SENSITIVITY_SIGNS,
         ),
         "gradient-x-input": Method(
             title="Gradient × input",
@@ -149,6 +157,9 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "seed": SEED,
             },
             slow=True,
+            shows=SENSITIVITY,
+            signs=SENSITIVITY_SIGNS,
+            light={"samples": 8},
         ),
         "integrated-gradients": Method(
             title="Integrated gradients",
@@ -162,11 +173,12 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             weakness="What counts as “nothing” decides much: with a black baseline, black things get no share.",
             options={
                 "steps": Number(
-                    "Steps", 32, 8, 512, 8, "Halved where needed, up to eight times as many, until the sum is right."
+                    "Steps", 32, 8, 128, 8, "Halved where needed, up to eight times as many, until the sum is right."
                 ),
                 "baseline": BASELINE,
             },
             slow=True,
+            light={"steps": 16},
         ),
         "guided-backpropagation": Method(
             title="Guided backpropagation",
@@ -177,6 +189,8 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             formula=r"R^{l} = \mathbf 1[a^{l} > 0]\;\mathbf 1[R^{l+1} > 0]\;R^{l+1}",
             cost="1 pass forward and back",
             weakness="It mostly traces edges: it hardly changes when the weights or the class do.",
+            shows=SENSITIVITY,
+            signs=SENSITIVITY_SIGNS,
         ),
         "occlusion": Method(
             title="Occlusion",
@@ -193,6 +207,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "fill": FILL,
             },
             slow=True,
+            light={"patch": 0.24, "stride": 0.5},
         ),
         "rise": Method(
             title="RISE",
@@ -212,6 +227,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "fill": Choice(FILL.label, "black", FILL.choices, FILL.help),
             },
             slow=True,
+            light={"masks": 256},
         ),
     }
 )

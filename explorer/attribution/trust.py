@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from explorer.attribution import passes
 from explorer.attribution.baselines import enlarged
-from explorer.attribution.contract import Cancelled, Floats, Progress, in_batches, share_of_work
+from explorer.attribution.contract import Cancelled, Floats, Progress, batch_of, in_batches, share_of_work
 from explorer.attribution.explaining import Explanation, explain_layers
 from explorer.attribution.perturbation import fill_of
 from explorer.attribution.targets import Asked, as_target
@@ -26,7 +26,7 @@ Values = Explanation | NDArray[Any]
 """An explanation, or any map: numbers (h, w), the higher the more important."""
 
 MAX_BATCH = 16
-"""Masked pictures in one pass, of a network that reads up to 256 × 256 pixels; fewer where it reads more."""
+"""Masked pictures in one pass."""
 EQUAL = 1e-6
 """Values that differ by less than this share of the largest one count as equal: resizing leaves such differences."""
 
@@ -157,7 +157,7 @@ def deletion_insertion(
     mean, blur = fill_of(pixels, "mean"), fill_of(pixels, "blur")
     removed: list[Floats] = []
     shown: list[Floats] = []
-    for first, last in in_batches(len(counts), max(1, min(MAX_BATCH, MAX_BATCH * 256**2 // places.size))):
+    for first, last in in_batches(len(counts), batch_of(classifier, MAX_BATCH)):
         if removed and cancelled is not None and cancelled():
             break
         chosen = (places < counts[first:last, np.newaxis, np.newaxis]).astype(np.float32)
@@ -365,5 +365,6 @@ def _kept(classifier: Classifier, image: NDArray[Any], found: Explanation, *, cr
     scaled = (sized - low) / (high - low) if high > low else np.full_like(sized, high > 0)
     masks = np.stack([np.ones_like(scaled), scaled])
     _, probabilities = passes.masked_scores(classifier, pixels, masks, np.zeros_like(pixels))
-    whole, kept = probabilities[:, int(found.target.index or 0)]
+    asked = probabilities[:, int(found.target.index or 0)].astype(np.float64)
+    whole, kept = 1 - asked if found.target.against else asked
     return float(whole), float(kept)

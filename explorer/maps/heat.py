@@ -36,7 +36,7 @@ COLOURS: Mapping[str, Colours] = MappingProxyType(
         "inferno": Colours("Inferno", "even steps too, from black to pale yellow", cv2.COLORMAP_INFERNO),
         "jet": Colours("Jet", "as in most papers; its bright bands show edges that are not there", cv2.COLORMAP_JET),
         "spotlight": Colours("Spotlight", "the picture itself, dark where the map is low"),
-        "signed": Colours("Signed", "before the ReLU: blue speaks for it, red against it"),
+        "signed": Colours("Signed", "before the ReLU: blue raises the score that is asked about, red lowers it"),
     }
 )
 
@@ -153,7 +153,8 @@ def _blended(
 
 def heat_table(colours: str) -> Pixels:
     """The 256 colours of a colour map that has a table, lowest first: uint8 (256, 3), RGB."""
-    return figures.colour_table(COLOURS[colours].table or cv2.COLORMAP_VIRIDIS)
+    code = COLOURS[colours].table
+    return figures.colour_table(cv2.COLORMAP_VIRIDIS if code is None else code)
 
 
 def _largest_part(above: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:

@@ -127,6 +127,20 @@ def _build(model: Model, input_shape: Shape | None) -> None:
     model.build((None, *input_shape))
 
 
+def in_reach(every: Sequence[Visit], path: str) -> bool:
+    """Whether Keras's own ``get_layer(path).output`` is what this path means.
+
+    It is not for a layer inside an inner network, for an inner network itself, for the second call of a shared layer,
+    and for an operation written as arithmetic.
+
+    >>> in_reach(visits(keras.Sequential([keras.Input((3,)), keras.layers.ReLU(name="relu")])), "relu")
+    True
+    """
+    visit = next((visit for visit in every if visit.path == path), None)
+    outer = visit is not None and not visit.inner and not {".", "#"} & set(path)
+    return outer and visit is not None and isinstance(visit.layer, keras.layers.Layer)
+
+
 def visits_for(every: Sequence[Visit], wanted: set[int]) -> list[Visit]:
     """The calls that make the wanted tensors, in order."""
     needed, steps = set(wanted), []

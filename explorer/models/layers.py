@@ -139,20 +139,6 @@ def describe_layers(model: Model, *, input_shape: Shape | None = None) -> list[L
     ]
 
 
-def reached_by_name(model: Model, path: str) -> bool:
-    """Whether Keras's own ``get_layer(path).output`` is what this path means.
-
-    It is not for a layer inside an inner network, for an inner network itself, for the second call of a shared layer,
-    and for an operation written as arithmetic.
-
-    >>> reached_by_name(keras.Sequential([keras.Input((3,)), keras.layers.ReLU(name="relu")]), "relu")
-    True
-    """
-    visit = next((visit for visit in visits(model) if visit.path == path), None)
-    alone = visit is not None and "." not in path and "#" not in path and not visit.inner
-    return alone and visit is not None and isinstance(visit.layer, keras.layers.Layer)
-
-
 def final_activation(model: Model) -> str:
     """What makes the output: "softmax", "sigmoid", "linear" for logits, or another function's name.
 

@@ -13,7 +13,7 @@ def feature_maps_program(layer: str, channels: Sequence[int], scale: str, *, nes
         layer: dotted path of the layer.
         channels: those of the grid, in its order; none for a layer without maps.
         scale: one of ``maps.SCALES``.
-        nested: Keras's own ``get_layer`` does not reach it, see :func:`explorer.models.layers.reached_by_name`.
+        nested: Keras's own ``get_layer`` does not reach it, see :func:`explorer.models.graph.in_reach`.
         own_layers: the network begins with a preprocessing layer of this project.
 
     >>> "get_layer('stem')" in feature_maps_program("stem", [0], "each", nested=False, own_layers=False)

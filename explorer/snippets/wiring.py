@@ -51,7 +51,7 @@ def wiring(classifier: "Classifier", target: "Target", layer: str | None = None)
         target: the question.
         layer: dotted path of a layer whose maps are wanted too.
     """
-    from explorer.models.graph import visits  # noqa: PLC0415 - TensorFlow, which not every page's program needs
+    from explorer.models.graph import in_reach, visits  # noqa: PLC0415 - TensorFlow, which not every page's program needs
     from explorer.models.preprocessing import CaffePreprocessing  # noqa: PLC0415
 
     every = visits(classifier.model)
@@ -59,7 +59,7 @@ def wiring(classifier: "Classifier", target: "Target", layer: str | None = None)
     own = any(isinstance(visit.layer, CaffePreprocessing) for visit in every)
     imports = ["import explorer.models.preprocessing  # the network's first layer"] if own else []
     ending = _ending(every)
-    if ending is None or (layer is not None and not _within_reach(every, layer)):
+    if ending is None or (layer is not None and not in_reach(every, layer)):
         imports.append("from explorer.models import tap  # reaches what Keras's get_layer does not")
         paths = [classifier.output_path] if layer is None else [layer, classifier.output_path]
         line = f"network = tap(model, {paths!r}, logits=True)  # logits: the scores before softmax or sigmoid"
@@ -89,12 +89,12 @@ def _ending(every: Sequence[Any]) -> _Ending | None:
     """None where Keras alone cannot undo it."""
     import keras  # noqa: PLC0415
 
-    from explorer.models.graph import activation_name, final_visit  # noqa: PLC0415
+    from explorer.models.graph import activation_name, final_visit, in_reach  # noqa: PLC0415
 
     final = final_visit(every)
     if activation_name(final.layer) == "linear":
         return _Ending()
-    if not _within_reach(every, final.path):
+    if not in_reach(every, final.path):
         return None
     if isinstance(final.layer, keras.layers.Dense | keras.layers.Activation):
         line = f"model.get_layer({final.path!r}).activation = keras.activations.linear  # logits, not probabilities"
@@ -136,12 +136,3 @@ def _weights(classifier: "Classifier", target: "Target") -> dict[int, int]:
         return {0: int(direction[1] - direction[0])}
     units = sorted(direction.nonzero()[0].tolist(), key=lambda unit: -direction[unit])
     return {unit: int(direction[unit]) for unit in units}
-
-
-def _within_reach(every: Sequence[Any], path: str) -> bool:
-    """Whether Keras's ``get_layer`` finds it: a layer of the outer network, no network itself, that is called once."""
-    import keras  # noqa: PLC0415
-
-    found = {visit.path: visit for visit in every}
-    known = isinstance(found[path].layer, keras.layers.Layer) and not found[path].inner
-    return known and not {".", "#"} & set(path) and f"{path}#2" not in found

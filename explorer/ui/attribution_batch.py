@@ -18,7 +18,7 @@ from explorer.settings import MAX_BATCH_PICTURES
 from explorer.ui import attribution_options as options
 from explorer.ui import cache, pickers
 from explorer.ui.attribution_options import Asked
-from explorer.ui.attribution_stage import Explained, answer, on_page, over
+from explorer.ui.attribution_stage import Explained, answer, instead_of_slow, on_page, over, quick
 from explorer.ui.gallery import gallery
 from explorer.ui.texts import plain
 
@@ -49,42 +49,44 @@ def batch(shown: Explained) -> None:
             max_upload_size=max(1, cache.limits().max_image_bytes // 1_000_000),
         )
     pictures, problems = _pictures(which)
-    asked = _quick(shown.asked)
+    asked = quick(shown.asked)
     drawn, found, fitted = [], [], []
-    for one in pictures:
-        try:
-            png, words, explanation, pixels = _explained(asked, one, dark=shown.dark)
-        except ImageInputError as error:
-            problems.append(f"{one.name}: {error}")
-            continue
-        drawn.append((png, words))
-        found.append(explanation)
-        fitted.append(pixels)
+    with st.spinner("Asking about each picture…"):
+        for one in pictures:
+            try:
+                png, words, explanation, pixels = _explained(asked, one, dark=shown.dark)
+            except ImageInputError as error:
+                problems.append(f"{one.name}: {error}")
+                continue
+            drawn.append((png, words))
+            found.append(explanation)
+            fitted.append(pixels)
     for problem in problems:
         st.warning(plain(problem), icon=":material/broken_image:")
     if not drawn:
         return
-    if shown.asked.entry.slow:
-        st.info(f"{shown.asked.entry.title} takes seconds for each picture; the quick {asked.entry.title} is shown.")
+    instead_of_slow(shown.asked)
     gallery(drawn, columns=4)
-    kept = average_drop(asked.classifier, fitted, found)
+    shas = tuple(one.sha for one in pictures)
+    kept = cache.shelf().get_or_make(
+        ("drops", asked.classifier.key, asked.method, asked.layer, tuple(sorted(asked.options.items())), shas),
+        lambda: average_drop(asked.classifier, fitted, found),
+        lambda _: 1000,
+    )
     st.caption(
         f"With only what the map shows, the probability falls by **{kept.drop:.0%}** of itself on average (*average "
         f"drop*, lower is better) and rises for **{kept.increase:.0%}** of the pictures (*average increase*)."
     )
 
 
-def _quick(asked: Asked) -> Asked:
-    """The same question to a method that takes no seconds."""
-    if not asked.entry.slow:
-        return asked
-    return replace(asked, method="grad-cam" if asked.layer or asked.entry.needs_layer else "saliency", options={})
-
-
 def _explained(asked: Asked, one: One, *, dark: bool) -> tuple[bytes, str, Explanation, NDArray[np.uint8]]:
     """The picture with its map, and what the network says of it."""
     classifier = asked.classifier
-    fitted, picture = cache.drawing("grid", (classifier.key, one.sha), lambda: _sizes(classifier, one.read()))
+    fitted, picture = cache.shelf().get_or_make(
+        ("grid", classifier.key, one.sha),
+        lambda: _sizes(classifier, one.read()),
+        lambda made: sum(picture.nbytes for picture in made),
+    )
     seen = seen_part(picture.shape, classifier.input_shape[:2])
     index, name, share = cache.top_classes(classifier.key, one.sha, classifier, fitted)[0]
     found = answer(replace(asked, target=Target(index)), fitted, one.sha)

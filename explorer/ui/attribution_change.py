@@ -8,10 +8,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer import figures, images
+from explorer.attribution import Explanation
 from explorer.ui import attribution_options as options
 from explorer.ui import cache, state
 from explorer.ui.attribution_components import painter
-from explorer.ui.attribution_stage import Explained, answer, over
+from explorer.ui.attribution_stage import Explained, answer, over, unit_of
 from explorer.ui.texts import plain
 
 CELLS = 14
@@ -26,18 +27,13 @@ def change(shown: Explained) -> None:
     """The picture changed, and what becomes of the answer."""
     how = options.EDIT.draw()
     painted: Cells = ()
+    _sliders(how)
     left, right = st.columns(2)
     with left:
         if how == "cover":
             painted = _paint(shown)
         else:
-            _sliders(how)
-            st.image(
-                images.encode_png(shown.drawn_over(shown.found).pixels),
-                width="stretch",
-                output_format="PNG",
-                alt="The heatmap of the picture as it is",
-            )
+            _heat(shown, shown.fitted, shown.found, "The heatmap of the picture as it is")
     changed = altered(shown.fitted, how, painted)
     if np.array_equal(changed, shown.fitted):
         right.info(
@@ -55,19 +51,22 @@ def _after(shown: Explained, changed: NDArray[np.uint8]) -> None:
     asked = shown.asked
     sha = images.fingerprint(changed)
     found = answer(asked, changed, sha)
-    picture = figures.enlarge(changed if changed.shape[2] == 3 else changed.repeat(3, axis=2), 480)
-    heat = over(picture, (0, 0, *picture.shape[:2]), found, dark=shown.dark)
-    st.image(
-        images.encode_png(heat.pixels), width="stretch", output_format="PNG", alt="The heatmap of the changed picture"
-    )
+    _heat(shown, changed, found, "The heatmap of the changed picture")
     name = plain(asked.classifier.class_names[asked.target.index or 0])
     before, after = shown.found, found
     one, two = st.columns(2)
     one.metric(f"Probability of {name}", f"{after.probability:.1%}", _points(after.probability - before.probability))
-    unit = "Difference of logits" if asked.target.versus is not None else "Logit"
+    unit = unit_of(asked).rstrip(",").capitalize()
     two.metric(unit, f"{after.score:.3f}", f"{after.score - before.score:+.3f}")
     top = cache.top_classes(asked.classifier.key, sha, asked.classifier, changed)
     st.caption("Now the likeliest: " + ", ".join(f"{plain(label)} {share:.0%}" for _, label, share in top[:3]))
+
+
+def _heat(shown: Explained, picture: NDArray[np.uint8], found: Explanation, alt: str) -> None:
+    """A picture as the network reads it, with its map."""
+    rgb = figures.enlarge(picture if picture.shape[2] == 3 else picture.repeat(3, axis=2), 480)
+    heat = over(rgb, (0, 0, *rgb.shape[:2]), found, dark=shown.dark)
+    st.image(images.encode_png(heat.pixels), width="stretch", output_format="PNG", alt=alt)
 
 
 def _points(change: float) -> str:

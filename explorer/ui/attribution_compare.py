@@ -1,6 +1,7 @@
 """The Grad-CAM page's comparisons: methods, classes or layers side by side on one picture."""
 
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -17,12 +18,13 @@ from explorer.attribution import (
 )
 from explorer.ui import attribution_options as options
 from explorer.ui import cache, frame
-from explorer.ui.attribution_stage import Explained, answer, size_of
+from explorer.ui.attribution_stage import Explained, answer, instead_of_slow, quick, size_of
 from explorer.ui.feature_strip import titles
 from explorer.ui.gallery import gallery
 from explorer.ui.progress import progress
 from explorer.ui.texts import plain
 
+COMPARED = "grad_cam.compared"
 QUICK = tuple(name for name, method in METHODS.items() if not method.slow)
 LAYERS = 8
 """Layers along the depth that are compared."""
@@ -33,7 +35,9 @@ FINDER_STEPS = 14
 def compare(shown: Explained) -> None:
     """The open comparison."""
     by = {"methods": methods, "classes": classes, "layers": layers}
-    by[options.COMPARE.draw()](shown)
+    draw = by[options.COMPARE.draw()]
+    with st.spinner("Asking the network…"):
+        draw(shown)
 
 
 def methods(shown: Explained) -> None:
@@ -44,7 +48,7 @@ def methods(shown: Explained) -> None:
         list(METHODS),
         default=list(QUICK),
         format_func=lambda name: names.get(name, str(name)),
-        key="grad_cam.compared",
+        key=COMPARED,
         persist_state="session",
         help="Those that are not chosen yet take seconds each.",
     )
@@ -57,17 +61,26 @@ def methods(shown: Explained) -> None:
 
 def _each_method(shown: Explained, chosen: list[str]) -> list[Explanation]:
     """The methods' answers; the chosen layer for those that look at one."""
+    asked = shown.asked
     return [
-        answer(shown.asked, shown.fitted, shown.asked.chosen.sha, method=name, layer=shown.found.layer)
+        answer(
+            asked, shown.fitted, asked.chosen.sha, method=name, layer=shown.found.layer, on_stop=partial(_drop, name)
+        )
         for name in chosen
     ]
 
 
+def _drop(name: str) -> None:
+    """A slow method was stopped: it is no longer compared."""
+    st.session_state[COMPARED] = [one for one in st.session_state[COMPARED] if one != name]
+
+
 def classes(shown: Explained) -> None:
     """One method over the likeliest classes."""
+    instead_of_slow(shown.asked)
     pictures = []
     for index, name, share in shown.asked.top:
-        asked = replace(shown.asked, target=Target(index))
+        asked = replace(quick(shown.asked), target=Target(index))
         found = answer(asked, shown.fitted, asked.chosen.sha)
         pictures.append((_png(shown, found), f"**{plain(name)}** · {share:.1%} · logit {found.score:.2f}"))
     gallery(pictures, columns=5)
@@ -82,9 +95,8 @@ def layers(shown: Explained) -> None:
         return
     spatial = set(spatial_layers(asked.classifier))
     paths = [one.path for one in overview.stages([one for one in asked.layers if one.path in spatial], LAYERS)]
-    if asked.entry.slow:
-        st.info(f"{asked.entry.title} takes seconds for each layer, so the quick Grad-CAM is compared instead.")
-        asked = replace(asked, method="grad-cam", options={})
+    instead_of_slow(asked)
+    asked = quick(asked)
     scores = _scores(shown, asked, paths)
     best = most_faithful(scores).path if scores else None
     by_path = {score.path: score for score in scores}
@@ -127,9 +139,11 @@ def _scores(shown: Explained, asked: options.Asked, paths: list[str]) -> list[La
     """The finder's measurements, once the person has asked for them."""
     key = ("finder", *shown.key, asked.method, asked.target, tuple(paths))
     found: list[LayerScore] | None = cache.shelf().get(key)
-    if found is None and st.button(
+    place = st.empty()
+    if found is None and place.button(
         "Find the most faithful layer", key="grad_cam.find", icon=":material/travel_explore:"
     ):
+        place.empty()
         with progress("grad_cam.find_stop", "Hiding and showing the picture bit by bit…") as report:
             found = cache.shelf().get_or_make(
                 key,

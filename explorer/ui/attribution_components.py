@@ -31,8 +31,6 @@ MOST_CELLS = 56
 """Maps higher or wider than this are shown as averages of blocks, in cells."""
 MOST_PAINTED = 64
 """Most rows, and most columns, that a picture can be painted in."""
-TOLERANCE = 1e-4
-"""A sum agrees with the heatmap when it differs by no more than this share of the largest value that was added."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -89,12 +87,10 @@ def check(receipt: "Receipt") -> str:
     """Whether all products together are the heatmap, in words."""
     count = len(receipt.lines) + receipt.others
     sum_of_all = f"{'The one product' if count == 1 else f'Sum of all {count:,} products'}, after the ReLU"
-    largest = float(np.abs(receipt.running).max(initial=0.0))
-    largest = max(largest, *(float(np.abs(line.product).max()) for line in receipt.lines))
-    if not isfinite(receipt.error) or not isfinite(largest):
+    if not isfinite(receipt.error) or not isfinite(receipt.largest):
         return f"{sum_of_all} ≠ the heatmap above: some of them are not numbers, and are drawn there as zero."
     difference = f"largest difference {_brief(receipt.error)}"
-    if receipt.error > TOLERANCE * largest:
+    if not receipt.agrees:
         return f"{sum_of_all} ≠ the heatmap above ({difference})."
     return f"{sum_of_all} = the heatmap above ✓ ({difference})"
 

@@ -21,18 +21,31 @@ LINES = 5
 """Channels in the receipt."""
 
 
-def draw_receipt(shown: Explained) -> None:
-    """How the map was added up."""
+def draw_receipt(shown: Explained) -> Receipt | None:
+    """How the map was added up; returns the receipt, where the method has one."""
     st.subheader("The receipt: how it was added up", anchor=False)
     if shown.found.terms is None:
         st.markdown(_without_receipt(shown))
-        return
+        return None
+    made = receipt(shown.found, LINES)
     cells = shown.found.terms.weights.ndim == 3
     st.caption(
-        ("Each map is multiplied with its weights cell by cell" if cells else "Each map is multiplied with its weight")
-        + ", and the products are added. Point at a cell to see its own sum."
+        ("Each map is multiplied by its weights cell by cell" if cells else "Each map is multiplied by its weight")
+        + ", and the products are added. Point at a cell to see its own sum. "
+        + _shared(made)
     )
-    ledger(receipt(shown.found, LINES), key="grad_cam.ledger")
+    ledger(made, key="grad_cam.ledger")
+    return made
+
+
+def _shared(made: Receipt) -> str:
+    """How many channels it takes."""
+    largest = sum(line.share for line in made.lines)
+    if not made.others or not largest:
+        return ""
+    count = len(made.lines) + made.others
+    few = f"The {len(made.lines)} largest of {count:,} channels are {largest:.0%} of all that is added up"
+    return f"{few}: none decides alone." if largest < 0.5 else f"{few}."
 
 
 def _without_receipt(shown: Explained) -> str:
@@ -40,33 +53,33 @@ def _without_receipt(shown: Explained) -> str:
     found, entry = shown.found, shown.asked.entry
     total = float(found.raw.sum(dtype=np.float64))
     if found.method == "integrated-gradients":
-        before = found.score - total
+        rises = found.score - (found.start or 0.0)
         return (
-            f"{entry.title} adds up pixels, not channels. All {found.raw.size:,} shares together are **{total:.3f}**: "
-            f"from about {before:.3f} for the baseline to {found.score:.3f} for the picture."
+            f"{entry.title} adds up pixels, not channels. The score goes from {found.start or 0.0:.3f} for the "
+            f"baseline to {found.score:.3f} for the picture: **{rises:.3f}**. All {found.raw.size:,} shares together "
+            f"are **{total:.3f}**, {abs(total - rises) / max(abs(rises), 1e-9):.1%} off."
         )
     if found.method == "gradient-x-input":
         return (
-            f"{entry.title} multiplies each pixel with its gradient. All products together are **{total:.3f}**; of a "
+            f"{entry.title} multiplies each pixel by its gradient. All products together are **{total:.3f}**; of a "
             f"network without biases and bends it would be the score, {found.score:.3f}."
         )
-    return (
-        f"{entry.title} adds up no channels, so there is no receipt: {plain(entry.sentence)} Choose a class activation "
-        "map, such as Grad-CAM, to see one."
+    return f"{entry.title} adds up no channels, so there is no receipt: {plain(entry.sentence)} " + (
+        "Choose a class activation map, such as Grad-CAM, to see one." if shown.asked.has_layers else ""
     )
 
 
-def explanation(shown: Explained, heat: Heat) -> Explanation:
+def explanation(shown: Explained, heat: Heat, made: Receipt | None) -> Explanation:
     """Everything in the tabs that every page has."""
     return Explanation(
-        text=_text(shown),
+        text=_text(shown, made),
         experiments=EXPERIMENTS,
         programs={"Keras": attribution_program(shown.found, shown.asked.classifier)},
-        downloads=_downloads(shown, heat),
+        downloads=_downloads(shown, heat, made),
     )
 
 
-def _text(shown: Explained) -> str:
+def _text(shown: Explained, made: Receipt | None) -> str:
     """The method in a sentence, its formula with this page's numbers, and what to beware of."""
     found, entry = shown.found, shown.asked.entry
     unit = "difference of two class scores" if found.target.versus is not None else "class score"
@@ -75,28 +88,30 @@ def _text(shown: Explained) -> str:
         f"$$ {entry.formula} $$",
     ]
     parts.append(
-        f"Here the {unit} is $s = {found.score:.3f}$: a *logit*, what the network has before the softmax makes "
-        "probabilities of it. After the softmax the gradient would all but vanish where the network is sure."
+        f"Here the {unit} is $s = {found.score:.3f}$: a *logit*, what the network has before it makes "
+        "probabilities of it. Of a probability the gradient would all but vanish where the network is sure."
     )
-    if found.terms is not None:
+    if found.terms is not None and made is not None:
         height, width, channels = found.terms.maps.shape
         parts.append(
-            rf"The layer `{found.layer}` has {channels:,} maps $A_k$ of ${height} \times {width}$ cells. "
-            + _largest(shown)
+            rf"The layer **{plain(str(found.layer))}** has {channels:,} maps $A_k$ of ${height} \times {width}$ cells. "
+            + _largest(made)
         )
     parts.append(f"**Cost:** {entry.cost}. **Beware:** {entry.weakness}")
     parts.append(f"*{plain(entry.paper)}*")
     return "\n\n".join(parts)
 
 
-def _largest(shown: Explained) -> str:
+def _largest(made: Receipt) -> str:
     """The channel that counts most, in numbers."""
-    first = receipt(shown.found, 1).lines[0]
+    first = made.lines[0]
+    if not first.share:
+        return "None of them counts."
     weight = "" if first.weight is None else rf": $w_{{{first.channel}}} = {first.weight:.4g}$"
     return f"Channel {first.channel} counts most, {first.share:.1%} of all that is added up{weight}."
 
 
-def _downloads(shown: Explained, heat: Heat) -> tuple[Download, ...]:
+def _downloads(shown: Explained, heat: Heat, made: Receipt | None) -> tuple[Download, ...]:
     """The overlay, the map, the report; and what the program reads."""
     found, asked = shown.found, shown.asked
     legend = f"Colours: {COLOURS[options.HEAT.current()].note}."
@@ -120,21 +135,17 @@ def _downloads(shown: Explained, heat: Heat) -> tuple[Download, ...]:
             class_names=asked.classifier.class_names,
             top=asked.top,
             legend=legend,
-            receipt=_receipt_or_none(shown),
+            receipt=made,
             trust=attribution_trust.facts(shown),
         )
 
     return (
-        Download("Heatmap over the picture, PNG", "overlay.png", "image/png", lambda: images.encode_png(heat.pixels)),
+        Download("Heatmap over the picture, PNG", "heatmap.png", "image/png", lambda: images.encode_png(heat.pixels)),
         Download("Map, NPY", "map.npy", "application/octet-stream", array),
         Download("Map before the ReLU, NPY", "signed.npy", "application/octet-stream", signed),
         Download("Report, one page of HTML", "report.html", "text/html", report),
         *networks.downloads(asked.classifier, shown.fitted),
     )
-
-
-def _receipt_or_none(shown: Explained) -> Receipt | None:
-    return None if shown.found.terms is None else receipt(shown.found, LINES)
 
 
 def _which_cat() -> None:

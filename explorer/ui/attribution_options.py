@@ -188,6 +188,11 @@ class Asked:
         return METHODS[self.method]
 
     @property
+    def has_layers(self) -> bool:
+        """Whether the network has layers with maps."""
+        return bool(spatial_layers(self.classifier))
+
+    @property
     def question(self) -> str:
         """What is asked, in words, for a page."""
         return plain(self.target.named(self.classifier.class_names))
@@ -209,6 +214,9 @@ def choose() -> Asked:
         target = _pick_target(classifier, top, notes)
         method = METHOD.draw()
         st.caption(METHODS[method].sentence)
+        if METHODS[method].needs_layer and not spatial_layers(classifier):
+            notes.append(_no_layers(classifier))
+            method = WITHOUT_LAYERS
         options = _pick_options(method)
         layer = _pick_layer(classifier, layers, notes) if METHODS[method].needs_layer else None
     return Asked(chosen, classifier, layers, top, method, layer, target, options, tuple(notes))
@@ -223,10 +231,11 @@ def _pick_target(classifier: Classifier, top: Top, notes: list[str]) -> Target:
     if question != "versus":
         return Target(index, against=question == "against")
     other = next(one for one, _, _ in top if one != index)
-    versus = VERSUS.draw_for(names, top, f"{names[other]}", notes)
-    if versus == index:
+    if VERSUS.current() == index:
         notes.append(f"A class cannot be asked about against itself; {names[other]} takes its place.")
-    return Target(index, versus=other if versus in (None, index) else versus)
+        VERSUS.put(None)
+    versus = VERSUS.draw_for(names, top, f"{names[other]}", notes)
+    return Target(index, versus=other if versus is None else versus)
 
 
 def _pick_options(method: str) -> dict[str, Value]:
@@ -239,18 +248,27 @@ def _pick_options(method: str) -> dict[str, Value]:
     return {name: control.current() for name, control in controls.items()}
 
 
-def _pick_layer(classifier: Classifier, layers: tuple[LayerSummary, ...], notes: list[str]) -> str | None:
-    """One of the layers with maps; None where there are none, which the method then says itself."""
+def _pick_layer(classifier: Classifier, layers: tuple[LayerSummary, ...], notes: list[str]) -> str:
+    """One of the layers with maps."""
     spatial = set(spatial_layers(classifier))
     shown = tuple(layer for layer in layers if layer.path in spatial)
-    try:
-        default = default_layer(classifier)
-    except LayerError:
-        return None
-    picked = networks.pick_layer(LAYER, shown, default)
+    picked = networks.pick_layer(LAYER, shown, default_layer(classifier))
     if picked.note:
         notes.append(picked.note)
     return picked.layer.path
+
+
+WITHOUT_LAYERS = "saliency"
+"""The method for a network whose layers have no maps."""
+
+
+def _no_layers(classifier: Classifier) -> str:
+    """Why another method is shown than the one that was chosen."""
+    try:
+        default_layer(classifier)
+    except LayerError as error:
+        return f"{error} {METHODS[WITHOUT_LAYERS].title} is shown instead."
+    return ""
 
 
 def ask_about(index: int, top: Top) -> None:

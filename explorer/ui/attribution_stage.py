@@ -1,7 +1,9 @@
 """The Grad-CAM page's first screen: the picture and its classes, the heatmap over it, the raw map."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer import figures, images, maps
-from explorer.attribution import METHODS, Explanation, explain, over_picture
+from explorer.attribution import METHODS, Explanation, explain, over_picture, spatial_layers
 from explorer.maps import Heat
 from explorer.models.sizing import seen_part
 from explorer.ui import attribution_options as options
@@ -35,7 +37,6 @@ class Explained:
         picture: uint8 (H, W, 3), the person's own picture, reduced for the page; dim where the network sees nothing.
         seen: top, left, height and width of the part of ``picture`` that the network sees.
         dark: whether the page is dark.
-        notes: what was done to the picture.
     """
 
     asked: Asked
@@ -44,7 +45,6 @@ class Explained:
     picture: NDArray[np.uint8]
     seen: tuple[int, int, int, int]
     dark: bool
-    notes: tuple[str, ...]
 
     @property
     def key(self) -> tuple[str, str]:
@@ -77,17 +77,14 @@ def over(picture: NDArray[np.uint8], seen: tuple[int, int, int, int], found: Exp
     return replace(drawn, pixels=pixels)
 
 
-def explained(asked: Asked, *, dark: bool) -> Explained:
-    """Ask the method, with a bar where it takes seconds."""
-    classifier, chosen = asked.classifier, asked.chosen
-    fitted, notes = cache.fitted(classifier.key, chosen.sha, classifier, chosen.picture.pixels)
-    found = answer(asked, fitted, chosen.sha)
-    picture, seen = on_page(chosen.picture.pixels, classifier.input_shape[:2])
-    return Explained(asked, found, fitted, picture, seen, dark, notes)
-
-
 def answer(
-    asked: Asked, fitted: NDArray[np.uint8], sha: str, *, method: str | None = None, layer: str | None = None
+    asked: Asked,
+    fitted: NDArray[np.uint8],
+    sha: str,
+    *,
+    method: str | None = None,
+    layer: str | None = None,
+    on_stop: Callable[[], None] | None = None,
 ) -> Explanation:
     """What a method says about a picture; kept, so that no widget asks twice.
 
@@ -97,6 +94,7 @@ def answer(
         sha: names that picture.
         method: another one than the chosen one, with its own defaults.
         layer: another one than the chosen one.
+        on_stop: what *Stop* does; with nothing it goes back to a quick method.
     """
     name = method or asked.method
     entry = METHODS[name]
@@ -108,23 +106,46 @@ def answer(
     def make() -> Explanation:
         if not entry.slow:
             return ask()
-        alone = method is None
         with progress(
-            f"grad_cam.stop_{name}",
+            f"grad_cam.stop_{sha256(repr(key).encode()).hexdigest()[:12]}",  # several may run for one page
             f"{entry.title}: {entry.cost}…",
-            stop="Stop, back to Grad-CAM" if alone else "Stop",
-            on_stop=options.back_to_the_quick_one if alone else None,
+            stop="Stop" if on_stop else "Stop, back to Grad-CAM",
+            on_stop=on_stop or options.back_to_the_quick_one,
         ) as report:
             return ask(on_progress=report)
 
-    return cache.shelf().get_or_make(key, make, size_of)
+    return read_only(cache.shelf().get_or_make(key, make, size_of))
+
+
+def quick(asked: Asked) -> Asked:
+    """The same question to a method that takes no seconds, for pages of many maps."""
+    if not asked.entry.slow:
+        return asked
+    has_layers = bool(spatial_layers(asked.classifier))
+    return replace(asked, method="grad-cam" if has_layers else "saliency", options={})
+
+
+def instead_of_slow(asked: Asked) -> None:
+    """Say that a quick method is shown in place of a slow one."""
+    if asked.entry.slow:
+        st.info(f"{asked.entry.title} takes seconds for each map; the quick {quick(asked).entry.title} is shown here.")
+
+
+def _arrays(found: Explanation) -> list[NDArray[np.float32]]:
+    terms = [found.terms.maps, found.terms.weights] if found.terms else []
+    return [found.values, found.signed, found.raw, found.raw_values, found.pixels, *terms]
+
+
+def read_only(found: Explanation) -> Explanation:
+    """Its arrays cannot be written: other visitors are given the same ones."""
+    for array in _arrays(found):
+        array.setflags(write=False)
+    return found
 
 
 def size_of(found: Explanation) -> int:
     """Bytes of an explanation's arrays."""
-    arrays = [found.values, found.signed, found.raw, found.raw_values, found.pixels]
-    arrays += [found.terms.maps, found.terms.weights] if found.terms else []
-    return sum(array.nbytes for array in arrays)
+    return sum(array.nbytes for array in _arrays(found))
 
 
 def on_page(
@@ -139,28 +160,37 @@ def on_page(
     return shown, seen
 
 
-def draw(shown: Explained) -> Heat:
-    """The three pictures, with what belongs to each under it; returns the heatmap as it is drawn."""
-    found, asked = shown.found, shown.asked
+def draw(asked: Asked, *, dark: bool) -> tuple[Explained, Heat]:
+    """The three pictures, with what belongs to each under it.
+
+    The picture and its classes are there at once; what takes seconds has its bar where the heatmap will be.
+
+    Returns:
+        The question with its answer, and the heatmap as it is drawn.
+    """
     if state.get(options.STOPPED):
         state.put(options.STOPPED, None)
         st.toast("Stopped. Grad-CAM is shown instead.")
+    classifier, chosen = asked.classifier, asked.chosen
+    fitted, notes = cache.fitted(classifier.key, chosen.sha, classifier, chosen.picture.pixels)
+    picture, seen = on_page(chosen.picture.pixels, classifier.input_shape[:2])
     with st.container(key="stage-attribution"):
         left, middle, right = st.columns([1, 1.25, 0.8])
     with left:
-        _png(shown.picture, f"{asked.chosen.label}, bright where the network sees it")
-        st.caption(plain(" ".join(shown.notes)) or f"{plain(asked.chosen.label)}, all of it")
+        _png(picture, f"{chosen.label}, bright where the network sees it")
+        st.caption(plain(" ".join(notes)) or f"{plain(chosen.label)}, all of it")
         _classes(asked.top, asked.target.index)
     with middle:
-        heat = shown.drawn_over(found)
-        _png(heat.pixels, f"Heatmap: {asked.question}, by {asked.entry.title}")
-        st.caption(_said(found, asked, heat))
+        shown = Explained(asked, answer(asked, fitted, chosen.sha), fitted, picture, seen, dark)
+        heat = shown.drawn_over(shown.found)
+        _png(heat.pixels, f"Heatmap: {asked.target.named(classifier.class_names)}, by {asked.entry.title}")
+        st.caption(_said(shown.found, asked, heat))
         _appearance()
     with right:
-        _png(raw_map(found, dark=shown.dark), "The map as the method gives it")
-        st.caption(_raw_caption(found))
-    frame.notes(found.notes)
-    return heat
+        _png(raw_map(shown.found, dark=dark), "The map as the method gives it")
+        st.caption(_raw_caption(shown.found))
+    frame.notes(shown.found.notes)
+    return shown, heat
 
 
 def _png(pixels: NDArray[np.uint8], alt: str) -> None:
@@ -168,7 +198,7 @@ def _png(pixels: NDArray[np.uint8], alt: str) -> None:
 
 
 def raw_map(found: Explanation, *, dark: bool, side: int = 480) -> NDArray[np.uint8]:
-    """The signed map at its own resolution, each cell a square: blue speaks for the target, red against it."""
+    """The signed map at its own resolution, each cell a square."""
     extreme = figures.scale_end(np.abs(found.raw)) or 1.0
     return figures.enlarge(maps.between(found.raw, -extreme, extreme, dark=dark), side)
 
@@ -178,20 +208,30 @@ def _raw_caption(found: Explanation) -> str:
     height, width = found.raw.shape
     where = f"at layer {plain(found.layer)}" if found.layer else "at the picture's own pixels"
     low, high = float(found.raw.min()), float(found.raw.max())
-    return (
-        f"**Raw map** · {height} × {width} {where} · from {low:.3g} to {high:.3g} · blue speaks for it, red against it"
-    )
+    signs = METHODS[found.method].signs
+    return f"**Raw map** · {height} × {width} {where} · from {low:.3g} to {high:.3g} · {signs}"
 
 
 def _said(found: Explanation, asked: Asked, heat: Heat) -> str:
     """The score in words, and what the heatmap's colours hold."""
-    unit = "difference of logits" if asked.target.versus is not None else "logit"
-    parts = [f"**{asked.question}** · {unit} **{found.score:.3f}** · probability {found.probability:.1%}"]
-    if heat.box is not None:
+    names, versus = asked.classifier.class_names, asked.target.versus
+    parts = [f"**{asked.question}** · {unit_of(asked)} **{found.score:.3f}** · probability {found.probability:.1%}"]
+    if versus is not None:
+        probabilities = cache.probabilities(asked.classifier.key, asked.chosen.sha, asked.classifier, found.pixels[0])
+        parts.append(f"of {plain(names[versus])} {probabilities[versus]:.1%}")
+    if heat.box is not None and (options.THRESHOLD.current() or options.OUTLINE.current() or options.BOX.current()):
         parts.append(
             f"above {heat.level:.0%} of the scale: {heat.covered:.0%} of the picture, {heat.held:.0%} of the heat"
         )
     return " · ".join(parts)
+
+
+def unit_of(asked: Asked) -> str:
+    """What the score is, in words."""
+    if asked.target.versus is None:
+        return "logit"
+    one_unit = asked.classifier.model.outputs[0].shape[-1] == 1
+    return "difference of logits, z and −z of one unit," if one_unit else "difference of logits"
 
 
 def _appearance() -> None:

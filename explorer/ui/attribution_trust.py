@@ -27,14 +27,6 @@ STEPS = 28
 """Points on a curve."""
 STAGES = 7
 """Steps of the cascade of shuffled weights."""
-LIGHT: Mapping[str, dict[str, Any]] = {
-    "score-cam": {"channels": 64},
-    "smoothgrad": {"samples": 8},
-    "integrated-gradients": {"steps": 16},
-    "occlusion": {"patch": 0.25, "stride": 0.5},
-    "rise": {"masks": 256},
-}
-"""Lighter options of slow methods, for a test that asks eight times."""
 
 
 def trust(shown: Explained) -> None:
@@ -42,8 +34,8 @@ def trust(shown: Explained) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown(
-            "**Hide it, show it.** If the map is right, hiding its brightest pixels first should make the network lose "
-            "the class quickly, and showing only them should bring it back quickly."
+            f"**Hide it, show it.** If the map is right, hiding its brightest pixels first should make "
+            f"{_measured(shown)} fall quickly, and showing only them should bring it back quickly."
         )
         _curves(shown)
     with right:
@@ -54,6 +46,11 @@ def trust(shown: Explained) -> None:
         _randomization(shown)
 
 
+def _measured(shown: Explained) -> str:
+    """What the curves show: for what speaks against a class, the probability of all others."""
+    return "the probability of all other classes" if shown.asked.target.against else "the class's probability"
+
+
 def measured(shown: Explained) -> dict[str, DeletionInsertion] | None:
     """The curves of the shown map and of the maps that know nothing, where they were measured."""
     return cache.shelf().get(_key(shown, "curves"))  # type: ignore[no-any-return]
@@ -61,7 +58,18 @@ def measured(shown: Explained) -> dict[str, DeletionInsertion] | None:
 
 def shuffled(shown: Explained) -> RandomizationCheck | None:
     """The randomization check of the shown method, where it was made."""
-    return cache.shelf().get(_key(shown, "randomization"))  # type: ignore[no-any-return]
+    return cache.shelf().get(_shuffle_key(shown))  # type: ignore[no-any-return]
+
+
+def _lighter(shown: Explained) -> dict[str, Any]:
+    """The method's options, those that make it slow replaced by lighter ones."""
+    return {**shown.asked.options, **shown.asked.entry.light}
+
+
+def _shuffle_key(shown: Explained) -> tuple[Any, ...]:
+    asked = shown.asked
+    lighter = tuple(sorted(_lighter(shown).items()))
+    return ("randomization", *shown.key, asked.method, shown.found.layer, asked.target, lighter)
 
 
 def facts(shown: Explained) -> dict[str, float | str]:
@@ -88,14 +96,16 @@ def titles() -> dict[str, str]:
 def _curves(shown: Explained) -> None:
     """Deletion and insertion curves, areas, and what is left of the probability."""
     found = measured(shown)
-    if found is None and st.button("Hide and show", key="grad_cam.curves", icon=":material/flip_camera_android:"):
+    place = st.empty()
+    if found is None and place.button("Hide and show", key="grad_cam.curves", icon=":material/flip_camera_android:"):
+        place.empty()
         with progress("grad_cam.curves_stop", "Hiding and showing the picture bit by bit…") as report:
             found = cache.shelf().get_or_make(_key(shown, "curves"), lambda: _measure(shown, report), lambda _: 10_000)
     if not found:
         return
     for name, words in (("insertion", "Showing the brightest first"), ("deletion", "Hiding the brightest first")):
         curves = {titles()[key]: getattr(result, name).probabilities.tolist() for key, result in found.items()}
-        st.caption(f"{words}: the class's probability by the share of the picture")
+        st.caption(f"{words}: {_measured(shown)}, by the share of the picture")
         shares = getattr(found["shown"], name).shares.tolist()
         frame.chart(
             figures.share_curves(shares, curves, dark=shown.dark), key=f"grad_cam.{name}", alt=f"The {name} curves"
@@ -143,6 +153,8 @@ def dropped(shown: Explained) -> DropIncrease:
 def _verdict(found: Mapping[str, DeletionInsertion]) -> str:
     """Whether the map beats those that know nothing."""
     own = found["shown"].faithfulness
+    if all(result.faithfulness == own for result in found.values()):
+        return "The probability never changes, whatever is hidden: nothing can be measured here."
     better = [titles()[name] for name, result in found.items() if name != "shown" and result.faithfulness >= own]
     if not better:
         return "It does better than all three maps that know nothing of the network."
@@ -153,11 +165,16 @@ def _randomization(shown: Explained) -> None:
     """The map while the network forgets, and what that means."""
     asked = shown.asked
     check = shuffled(shown)
-    if check is None and st.button("Shuffle the weights", key="grad_cam.shuffle", icon=":material/shuffle:"):
-        lighter = {**asked.options, **LIGHT.get(asked.method, {})}
+    lighter = _lighter(shown)
+    if lighter != asked.options:
+        told = ", ".join(f"{asked.entry.options[name].label.lower()} {lighter[name]}" for name in asked.entry.light)
+        st.caption(f"{asked.entry.title} is slow and is asked eight times, so here with less: {told}.")
+    place = st.empty()
+    if check is None and place.button("Shuffle the weights", key="grad_cam.shuffle", icon=":material/shuffle:"):
+        place.empty()
         with progress("grad_cam.shuffle_stop", "The network forgets, layer by layer…") as report:
             check = cache.shelf().get_or_make(
-                _key(shown, "randomization"),
+                _shuffle_key(shown),
                 lambda: randomization_check(
                     asked.classifier,
                     shown.fitted,

@@ -234,6 +234,17 @@ def top_classes(
     return _classifier.top(_pixels, 5)
 
 
+@st.cache_data(max_entries=64, show_spinner=False)
+def probabilities(
+    key: str,  # noqa: ARG001
+    sha: str,  # noqa: ARG001
+    _classifier: "Classifier",
+    _pixels: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """The probability of each class, float32 (K,)."""
+    return np.asarray(_classifier.predict(_pixels)[0], np.float32)
+
+
 @st.cache_data(max_entries=256, show_spinner=False)
 def fitted(
     key: str,  # noqa: ARG001

@@ -5,7 +5,7 @@ import io
 import numpy as np
 
 from explorer import maps, snippets
-from explorer.models.layers import reached_by_name
+from explorer.models.graph import in_reach, visits
 from explorer.models.preprocessing import CaffePreprocessing
 from explorer.ui import cache, feature_options, links, networks
 from explorer.ui.feature_lab import Looked, draw_sheet
@@ -70,7 +70,7 @@ def _program(looked: Looked) -> str:
         path,
         cache.drawing("channels", key, lambda: _channels(looked)),
         feature_options.SCALE.current(),
-        nested=not reached_by_name(model, path),
+        nested=not in_reach(visits(model), path),
         own_layers=any(isinstance(layer, CaffePreprocessing) for layer in model.layers),
     )
 

@@ -2,7 +2,18 @@
 
 import re
 
+JOINER = "\u2060"
+"""A word joiner: it has no width, and parts what Markdown would take for an address or the name of an icon."""
+
 
 def plain(text: str) -> str:
-    """Text with nothing in it that Markdown would act on: each sign that it could gets a backslash before it."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~$:])", r"\\\1", text)
+    r"""Text with nothing in it that Markdown would act on: no markup, no address becomes a link, no name an icon.
+
+    Each sign that Markdown could act on gets a backslash before it. Addresses and ``:icons:`` are found in spite of
+    that, so a character without width parts them.
+
+    >>> plain("a *b*"), plain("see: c")
+    ('a \\*b\\*', 'see\\: c')
+    """
+    parted = re.sub(r"(?<=:)(?=\S)|(?<=www)(?=\.)|(?<=@)(?=\S)", JOINER, text, flags=re.IGNORECASE)
+    return re.sub(r"([\\`*_{}\[\]<>#|~$:])", r"\\\1", parted)

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from explorer.errors import LayerError, ModelError
-from explorer.models.layers import describe_layers, final_activation, layer_paths, reached_by_name, tap
+from explorer.models.graph import in_reach, visits
+from explorer.models.layers import describe_layers, final_activation, layer_paths, tap
 from tests.models import networks
 
 PATHS = {
@@ -218,4 +219,4 @@ def test_a_network_that_is_only_code_has_no_known_order():
     ],
 )
 def test_what_keras_reaches_by_a_name_of_its_own(network, path, reached):
-    assert reached_by_name(networks.NETWORKS[network](), path) is reached
+    assert in_reach(visits(networks.NETWORKS[network]()), path) is reached

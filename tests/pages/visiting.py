@@ -57,6 +57,7 @@ def said(at):
     return "\n".join(each.value for each in [*at.caption, *at.markdown])
 
 
-def nonsense_for(place):
-    """Two nonsense values for a control, other ones for its neighbours."""
-    return (HOSTILE * 2)[place :: len(HOSTILE) // 2][:2]
+def nonsense(controls, turn):
+    """A nonsense value for each of a page's controls but the tabs: in six turns every other one of them."""
+    names = [control.key.partition(".")[2] for control in controls]
+    return {name: HOSTILE[(place + 2 * turn) % len(HOSTILE)] for place, name in enumerate(names) if name != "tab"}

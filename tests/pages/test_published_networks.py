@@ -1,0 +1,30 @@
+"""Every published network, with random weights, goes through every page of networks."""
+
+import pytest
+
+from explorer.models import PRETRAINED
+from explorer.ui import attribution_options, feature_options
+from explorer.ui.feature_strip import CLASSES
+from tests.pages.visiting import Visits, component, looked
+
+QUICK = ("EfficientNetLite0", "MobileNetV3Small")
+PUBLISHED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in PRETRAINED]
+FEATURE_MAPS = Visits("feature_maps", feature_options.TABS)
+GRAD_CAM = Visits("grad_cam", attribution_options.TABS)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.usefixtures("random_weights")
+def test_every_published_network_goes_through_the_pages(name):
+    stages = component(looked(FEATURE_MAPS.start(link={"model": name})), "strip")["stages"]
+    side = PRETRAINED[name].size
+    assert stages[0]["shape"] == f"{side} × {side} × 3"
+    assert len(stages) == 9
+    sides = [int(stage["shape"].split(" × ")[0]) for stage in stages[:-1]]
+    assert sides == sorted(sides, reverse=True)
+    assert all(stage["channels"] for stage in stages[1:-1])
+    assert stages[-1]["path"] == CLASSES
+    assert len(stages[-1]["bars"]) == 5
+    why = looked(GRAD_CAM.start(link={"model": name}))
+    assert component(why, "ledger")["channels"]
+    assert len(why.radio(key="grad_cam.top").options) == 5
