@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from explorer import settings
 from explorer.errors import ModelError
 
 Progress = Callable[[int, int], object]
@@ -81,8 +82,10 @@ def fetch(file: WeightFile, folder: Path, *, on_progress: Progress | None = None
                 raise ModelError(f"{file.filename} arrived incomplete or altered. Try again later. {ADVICE}")
             return part.replace(path)
     except (OSError, http.client.HTTPException) as error:
+        if settings.current().profile == "hosted":
+            raise ModelError(f"The weights of this network are not on this server. {ADVICE}") from error
         raise ModelError(
-            f"The weights file {file.filename} is not here and could not be downloaded ({error}). Download "
+            f"The weights file {file.filename} is not here and could not be downloaded. Download "
             f"{file.address} on a machine with internet access and put it into {folder}, or into the folder that "
             f"EXPLORER_WEIGHTS_DIR names. {ADVICE}"
         ) from error

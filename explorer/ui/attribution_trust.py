@@ -19,6 +19,7 @@ from explorer.attribution import (
 )
 from explorer.ui import cache, frame
 from explorer.ui.attribution_stage import Explained, raw_map, size_of
+from explorer.ui.feature_strip import titles as titles_of
 from explorer.ui.gallery import gallery
 from explorer.ui.progress import progress
 from explorer.ui.texts import plain
@@ -191,13 +192,20 @@ def _randomization(shown: Explained) -> None:
         return
     show = {True: st.success, False: st.error, None: st.info}[check.changes]
     show(plain(check.sentence))
-    gallery([(_small(point.explanation, dark=shown.dark), _step(point)) for point in check.points])
+    names = titles_of([point.path for point in check.points])
+    gallery(
+        [
+            (_small(point.explanation, dark=shown.dark), _step(name, point))
+            for name, point in zip(names, check.points, strict=True)
+        ]
+    )
+    st.caption("Shuffled from the answer down to that layer; the number is the rank correlation with the first map.")
 
 
-def _step(point: RandomizationPoint) -> str:
+def _step(name: str, point: RandomizationPoint) -> str:
     """How far down the weights are shuffled, and how alike the map is still."""
-    where = f"down to {plain(point.path)}" if point.path else "nothing shuffled"
-    return f"{where} · rank correlation {point.correlation:+.2f}"
+    where = f"to {plain(name)}" if point.path else "before"
+    return f"{where} · **{point.correlation:+.2f}**"
 
 
 def _small(found: Explanation, *, dark: bool) -> bytes:

@@ -217,3 +217,15 @@ def test_fetch_can_be_cancelled(server, tmp_path):
     with pytest.raises(Cancelled):
         fetch(WeightFile(f"{server}/whole.h5", CHECKSUM), tmp_path, on_progress=cancel)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hosted_copy_tells_no_folder_of_the_server(monkeypatch, tmp_path):
+    monkeypatch.setenv("EXPLORER_PROFILE", "hosted")
+    monkeypatch.setattr("explorer.models.weight_files._download", refuse)
+    with pytest.raises(ModelError, match="not on this server") as raised:
+        fetch(WeightFile("https://example.org/none.h5"), tmp_path)
+    assert str(tmp_path) not in str(raised.value)
+
+
+def refuse(*_):
+    raise OSError("no way to the internet")

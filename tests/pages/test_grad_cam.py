@@ -256,7 +256,7 @@ def test_shuffled_weights_give_a_verdict_and_leave_the_network_alone(flat):
     at = looked(start(flat, tab="trust", method="saliency"))
     at.button(key="grad_cam.shuffle").click().run()
     assert not at.exception
-    assert said(at).count("rank correlation") >= 3
+    assert len([caption for caption in at.caption if caption.value.startswith("to ")]) >= 2
     check = attribution.randomization_check(flat, cat_for(flat), method="saliency", stages=7)
     (verdict,) = at.success if check.changes else at.error
     assert verdict.value == plain(check.sentence)
