@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import os
 import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,10 +86,19 @@ def fetch(file: WeightFile, folder: Path, *, on_progress: Progress | None = None
         if settings.current().profile == "hosted":
             raise ModelError(f"The weights of this network are not on this server. {ADVICE}") from error
         raise ModelError(
-            f"The weights file {file.filename} is not here and could not be downloaded. Download "
+            f"The weights file {file.filename} is not here and could not be downloaded ({_why(error)}). Download "
             f"{file.address} on a machine with internet access and put it into {folder}, or into the folder that "
             f"EXPLORER_WEIGHTS_DIR names. {ADVICE}"
         ) from error
+
+
+def _why(error: OSError | http.client.HTTPException) -> str:
+    """What went wrong, in a few words."""
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server answered {error.code}"
+    if isinstance(error, urllib.error.URLError):
+        return "no connection to the server"
+    return "the connection ended early" if isinstance(error, http.client.IncompleteRead) else str(error)
 
 
 def _download(address: str, path: Path, on_progress: Progress | None) -> None:

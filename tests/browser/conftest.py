@@ -70,11 +70,12 @@ def free_port():
 
 
 def wait_until_healthy(process, address, log):
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever proxies a test has set
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
+        with contextlib.suppress(OSError), direct.open(f"{address}/_stcore/health", timeout=2):
             return
         time.sleep(0.1)
     pytest.fail(f"Streamlit did not start:\n{log.read_text()}")

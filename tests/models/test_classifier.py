@@ -89,7 +89,7 @@ def test_no_batch_size_compiles_anew_and_large_ones_are_cut(monkeypatch):
 
 
 def spy(classifier, seen):
-    compiled = classifier._compile(classifier._probabilities)
+    compiled = classifier._compile(classifier.probabilities)
     return lambda pixels: seen.append(pixels.shape[0]) or compiled(pixels)
 
 

@@ -24,6 +24,7 @@ def nowhere(monkeypatch, tmp_path):
     """A Keras cache that is empty, no folder of weights, and no way out."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.delenv("EXPLORER_WEIGHTS_DIR", raising=False)
+    monkeypatch.setattr("urllib.request._opener", None)  # it remembers the proxies of its first use
     for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(proxy, "http://127.0.0.1:9")
     return tmp_path / "keras" / "models"

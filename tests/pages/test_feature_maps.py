@@ -181,6 +181,7 @@ def test_a_hosted_copy_offers_no_upload(monkeypatch, flat):
 def test_a_network_that_cannot_be_downloaded_gives_a_sentence_and_the_rest_works(monkeypatch, tmp_path, flat):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.delenv("EXPLORER_WEIGHTS_DIR", raising=False)
+    monkeypatch.setattr("urllib.request._opener", None)  # it remembers the proxies of its first use
     for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(proxy, "http://127.0.0.1:9")
     at = start(flat, link={"model": "VGG16"})
