@@ -7,7 +7,8 @@ PORT ?= 8501
 # Only this machine can reach the app: the local profile opens files that a stranger must not send.
 ADDRESS ?= localhost
 REQUIREMENTS ?= requirements.txt
-# Tests run in so many processes, each file in one of them.
+# Tests run in so many processes, each file in one of them; those with a browser one after the other, for it takes both
+# cores of a small machine by itself.
 JOBS ?= 2
 PARALLEL := -n $(JOBS) --dist loadfile
 BIN := $(VENV)/bin
@@ -28,7 +29,8 @@ run: $(RUN_STAMP) ## install what is missing and open the app on http://localhos
 	$(BIN)/python -m streamlit run app.py --server.address $(ADDRESS) --server.port $(PORT)
 
 test: $(DEV_STAMP) ## unit tests, doctests, page tests; browser tests too where a Chromium is found
-	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
+	$(BIN)/python -m pytest -m "not slow and not browser" $(PARALLEL)
+	$(BIN)/python -m pytest -m "not slow" tests/browser
 
 slow-test: $(DEV_STAMP) ## the tests that build every published network: a few minutes
 	$(BIN)/python -m pytest -m slow tests -n $(JOBS) --dist load

@@ -173,7 +173,7 @@ def test_a_row_lights_its_own_term(open_case):
     page = open_case()
     point_at(page, 8, "product", 5, 3)
     assert page.locator(".sentence .lit").all_text_contents() == ["+ rest 0.014"]
-    assert page.locator(".entry.lit .who").inner_text() == "1,272 other channels together"
+    assert page.locator(".entry.lit .who strong").inner_text() == "1,272 other channels together"
     page.mouse.move(2, 2)
     page.locator(".sentence .lit").wait_for(state="detached")
 
@@ -240,10 +240,10 @@ def test_the_ledger_fits_a_phone_and_takes_a_tap(new_page, open_case, case):
 def test_the_ledger_follows_the_theme(page, open_case):
     page.emulate_media(color_scheme="light")
     open_case()
-    ramp = page.locator(".headings .both .ramp")
+    ramp = page.locator(".headings .total .ramp")
     assert "rgb(248, 247, 245)" in ramp.get_attribute("style").replace("rgba", "rgb").replace(", 1)", ")")
     page.emulate_media(color_scheme="dark")
-    page.locator(".headings .both .ramp[style*='rgb(30, 32, 38)']").wait_for()
+    page.locator(".headings .total .ramp[style*='rgb(30, 32, 38)']").wait_for()
 
 
 # ---- the painter ----

@@ -178,6 +178,7 @@ def test_a_preset_changes_result_and_url_and_back_undoes_it(visit):
     page.go_back()
     wait_for_link(page)
     page.get_by_text(range_text(correlate(grey("chelsea"), SOBEL))).wait_for()
+    page.locator(IDLE).wait_for()  # the sidebar is drawn after the pictures
     np.testing.assert_array_equal(pixels(page), before)
     assert page.get_by_role("combobox", name="Kernel").input_value() == SOBEL_NAME
 
