@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer import __version__, images, maps
-from explorer.attribution import METHODS, Choice, Explanation, Receipt, Target
+from explorer.attribution import METHODS, Explanation, Receipt, Target
+from explorer.options import Choice
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]

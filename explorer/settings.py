@@ -37,6 +37,16 @@ MAX_SHELF_BYTES = 400 * MEGABYTE
 """Most bytes of explanations and measurements that the server keeps for its visitors."""
 MAX_BATCH_PICTURES = 24
 """Most pictures that are explained in one grid."""
+MAX_ASCENT_STEPS = 2000
+"""Most steps of one gradient ascent."""
+MAX_ASCENT_SIDE = 1024
+"""Largest height and width, in pixels, of a grown pattern."""
+MAX_ASCENT_PICTURES = 64
+"""Most patterns grown together."""
+MAX_ASCENT_BYTES = 1_500 * MEGABYTE
+"""Bytes that one batch of growing patterns may take in a network, by an estimate; more are split into batches."""
+MAX_GROWTH_BYTES = 24 * MEGABYTE
+"""Bytes of pictures kept of one growth, for its animation and its scores."""
 TRIAL_SECONDS = 120.0
 """How long the first loading of an uploaded network, in a process of its own, may take."""
 TRIAL_MEMORY = 6 * 2**30

@@ -1,7 +1,7 @@
 """Why this class? Class activation maps, gradients and perturbations, their receipts, and how far to trust them."""
 
 from explorer.attribution.baselines import BASELINES
-from explorer.attribution.contract import Choice, Method, Number, Option, Terms
+from explorer.attribution.contract import Method, Terms
 from explorer.attribution.explaining import Explanation, explain, explain_layers, over_picture
 from explorer.attribution.layers import default_layer, spatial_layers
 from explorer.attribution.randomization import RandomizationCheck, RandomizationPoint, randomization_check
@@ -23,7 +23,6 @@ from explorer.attribution.trust import (
 __all__ = [
     "BASELINES",
     "METHODS",
-    "Choice",
     "Curve",
     "DeletionInsertion",
     "DropIncrease",
@@ -31,8 +30,6 @@ __all__ = [
     "LayerScore",
     "Line",
     "Method",
-    "Number",
-    "Option",
     "RandomizationCheck",
     "RandomizationPoint",
     "Receipt",

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.attribution import passes
-from explorer.attribution.contract import Cancelled, Computed, Floats, Method, Progress, Request, Terms, Value
+from explorer.attribution.contract import Cancelled, Computed, Floats, Method, Progress, Request, Terms
 from explorer.attribution.layers import check_layer
 from explorer.attribution.registry import METHODS
 from explorer.attribution.targets import Asked, Target, as_target
 from explorer.errors import ImageInputError, MethodError
 from explorer.models import Classifier
 from explorer.models.sizing import seen_part
+from explorer.options import Value
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,6 @@ compiles anything anew.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from explorer.errors import LayerError
 from explorer.models import Classifier
+from explorer.models.compiled import register_gradient
 from explorer.models.layers import tap
 from explorer.settings import MAX_LAYER_VALUES
 
@@ -175,18 +175,12 @@ _GUIDED_RELU, _GUIDED_RELU6 = "ExplorerGuidedRelu", "ExplorerGuidedRelu6"
 
 def _guided_rules() -> dict[str, str]:
     """The gradients of guided backpropagation, by TensorFlow's own registry of gradients: no layer is patched."""
-    _register(_GUIDED_RELU, lambda operation, gradient: _guided(gradient, operation.outputs[0] > 0))
-    _register(
+    register_gradient(_GUIDED_RELU, lambda operation, gradient: _guided(gradient, operation.outputs[0] > 0))
+    register_gradient(
         _GUIDED_RELU6,
         lambda operation, gradient: _guided(gradient, (operation.outputs[0] > 0) & (operation.outputs[0] < 6)),
     )
     return {"Relu": _GUIDED_RELU, "Relu6": _GUIDED_RELU6}
-
-
-def _register(name: str, gradient: Callable[[Any, Any], Any]) -> None:
-    """Once for the process; that another visitor's thread was first does no harm."""
-    with suppress(KeyError):
-        tf.RegisterGradient(name)(gradient)
 
 
 def _guided(gradient: Any, is_open: Any) -> Any:

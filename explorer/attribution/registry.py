@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from explorer.attribution import cam, gradients, perturbation
-from explorer.attribution.contract import Choice, Method, Number
+from explorer.attribution.contract import Method
+from explorer.options import Choice, Number
 
 CHANNELS = Number("Channels tried", 256, 8, 4096, 8, "Those that vary most; each costs one pass.")
 SEED = Number("Seed", 0, 0, 9999, 1, "The same seed draws the same numbers.")

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -12,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from explorer.errors import ModelError
+from explorer.models.compiled import Compiled, CompiledFunctions
 from explorer.models.layers import final_activation, layer_paths, tap
 from explorer.models.sizing import fit
 from explorer.settings import MAX_CLASSES, MAX_NETWORK_SIDE
@@ -20,13 +19,10 @@ DEFAULT_SIDE = 224
 """Height and width, in pixels, given to a network that accepts any size."""
 MAX_BATCH = 32
 """Most pictures in one pass, so that memory stays bounded."""
-MAX_COMPILED = 32
-"""Most compiled functions kept for one network; the one that was not used for longest goes first."""
 FINGERPRINT_SAMPLE = 1024
 """Most numbers of each weight that go into the key."""
 
 Pixels = NDArray[np.float32]
-Compiled = Callable[..., Any]
 
 
 class Classifier:
@@ -43,6 +39,7 @@ class Classifier:
         key: name and content in one short text, the same for the same network, for caches.
         input_shape: (H, W, C), each side 224 where the network accepts any.
         output_path: path of the layer that makes the output.
+        functions: what has been compiled for it.
         lock: held while a function is being compiled.
 
     >>> import keras
@@ -67,10 +64,10 @@ class Classifier:
         self.name = name
         self.input_shape = _picture_shape(model)
         self.output_path = paths[-1]
-        self.lock = threading.RLock()
+        self.functions = CompiledFunctions()
+        self.lock = self.functions.lock
         self._units = _output_units(model)
         self._activation = final_activation(model)
-        self._compiled: OrderedDict[Hashable, Compiled] = OrderedDict()
         _check_activation(self._activation, self._units)
         _check_names(self.class_names, self._units)
         self.key = f"{name}-{_fingerprint(model, self.class_names)}"
@@ -150,13 +147,7 @@ class Classifier:
             build: compiles it. To have no later retracing, and the tracing under the lock, it returns
                 ``tf.function(…, autograph=False).get_concrete_function(classifier.spec)``.
         """
-        with self.lock:
-            if key not in self._compiled:
-                self._compiled[key] = build()
-                while len(self._compiled) > MAX_COMPILED:
-                    self._compiled.popitem(last=False)
-            self._compiled.move_to_end(key)
-            return self._compiled[key]
+        return self.functions.get(key, build)
 
     def _rows(self, images: NDArray[Any], key: str, finish: Callable[[Any], Any], *, crop: bool) -> NDArray[np.float32]:
         pixels, _ = self.fit(images, crop=crop)

@@ -177,7 +177,7 @@ def _passes(layer: Any) -> bool:
 def activation_name(layer: Any) -> str:
     """The activation that a layer ends with, by its function's name; "linear" for none."""
     kind = type(layer).__name__
-    if kind in {"Softmax", "Sigmoid", "ReLU", "Relu"}:
+    if kind in {"Softmax", "Sigmoid", "ReLU", "Relu", "Relu6"}:
         return kind.lower()
     function = getattr(layer, "activation", None)
     return "linear" if function is None else getattr(function, "__name__", type(function).__name__)
@@ -193,6 +193,24 @@ def without_activation(layer: Any) -> Callable[..., Tensor]:
     if isinstance(layer, keras.layers.Dense):
         return lambda x, **_: _affine(layer, x)
     return lambda *args, **kwargs: _undone(layer(*args, **kwargs), activation)
+
+
+def without_relu(layer: Any) -> Callable[..., Tensor] | None:
+    """The layer without its ReLU or ReLU6; None where it ends with neither, or cannot be had without."""
+    if activation_name(layer) not in {"relu", "relu6"}:
+        return None
+    if type(layer).__name__ in {"Activation", "ReLU", "Relu", "Relu6"}:
+        return lambda x, **_: x
+    if isinstance(layer, keras.layers.Dense):
+        return lambda x, **_: _affine(layer, x)
+    if isinstance(layer, keras.layers.Conv2D):
+        return lambda x, **_: _convolved(layer, x)
+    return None
+
+
+def _convolved(layer: Any, x: Tensor) -> Tensor:
+    product = layer.convolution_op(tf.cast(x, layer.compute_dtype), layer.kernel)
+    return product if layer.bias is None else product + tf.cast(tf.convert_to_tensor(layer.bias), product.dtype)
 
 
 def _affine(layer: Any, x: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Every layer of a network by a dotted path, in the order the picture travels, and what comes out of any of them."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -19,6 +19,7 @@ from explorer.models.graph import (
     visits,
     visits_for,
     without_activation,
+    without_relu,
 )
 from explorer.windows import ReceptiveField, receptive_fields
 
@@ -66,7 +67,12 @@ def layer_paths(model: Model, *, input_shape: Shape | None = None) -> list[str]:
 
 
 def tap(
-    model: Model, paths: Sequence[str], *, logits: bool = False, input_shape: Shape | None = None
+    model: Model,
+    paths: Sequence[str],
+    *,
+    logits: bool = False,
+    before_relu: Collection[str] = (),
+    input_shape: Shape | None = None,
 ) -> Callable[[Tensor], dict[str, Tensor]]:
     """A function that gives the outputs of the layers asked for, all in one pass.
 
@@ -77,6 +83,7 @@ def tap(
         model: a Sequential or functional Keras network.
         paths: as :func:`layer_paths` lists them; of a layer with several outputs, the first counts.
         logits: leave out the final softmax or sigmoid, so that the last layer gives logits.
+        before_relu: those of the paths that are wanted without their own ReLU, where they end with one.
         input_shape: as in :func:`layer_paths`.
 
     Returns:
@@ -97,13 +104,14 @@ def tap(
             raise LayerError(unknown_layer(path, list(slots)))
     steps = visits_for(every, {slots[path] for path in paths})
     final = final_visit(every) if logits else None
+    bare = {visit: without_relu(visit.layer) for visit in steps if visit.path in before_relu}
     dtype = model.inputs[0].dtype
 
     def run(pixels: Tensor) -> dict[str, Tensor]:
         values = {0: tf.cast(pixels, dtype)}
         for step in steps:
             args, kwargs = call_arguments(step, values)
-            layer = without_activation(step.layer) if step is final else step.layer
+            layer = bare.get(step) or (without_activation(step.layer) if step is final else step.layer)
             values.update(zip(step.outputs, keras.tree.flatten(layer(*args, **kwargs)), strict=True))
         return {path: values[slots[path]] for path in paths}
 

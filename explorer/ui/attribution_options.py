@@ -6,14 +6,14 @@ from typing import Any
 
 import streamlit as st
 
-from explorer.attribution import METHODS, Choice, Method, Number, Target, default_layer, spatial_layers
-from explorer.attribution.contract import Value
+from explorer.attribution import METHODS, Method, Target, default_layer, spatial_layers
 from explorer.errors import LayerError
 from explorer.maps import COLOURS
 from explorer.models import Classifier, LayerSummary
+from explorer.options import Value
 from explorer.settings import MAX_CLASSES
 from explorer.ui import cache, frame, networks, pickers, state
-from explorer.ui.controls import Control, Select, Slider, Switch, Whole
+from explorer.ui.controls import Control, Select, Slider, Switch, of_option
 from explorer.ui.pickers import Chosen
 from explorer.ui.texts import plain
 
@@ -124,19 +124,11 @@ BATCH = Select(
 )
 
 
-def _option_control(method: str, name: str, option: Number | Choice) -> Control:
-    """The widget of a method's option."""
-    key = f"{PAGE}.{method.replace('+', 'p').replace('-', '_')}_{name}"
-    if isinstance(option, Choice):
-        return Select(key=key, label=option.label, default=option.default, help=option.help, options=option.choices)
-    low, high, note = option.low, option.high, option.help or None
-    if option.whole:
-        return Whole(key=key, label=option.label, default=int(option.default), low=int(low), high=int(high), help=note)
-    return Slider(key=key, label=option.label, default=option.default, low=low, high=high, step=option.step, help=note)
-
-
 OPTIONS: Mapping[str, Mapping[str, Control]] = {
-    method: {name: _option_control(method, name, option) for name, option in entry.options.items()}
+    method: {
+        name: of_option(f"{PAGE}.{method.replace('+', 'p').replace('-', '_')}_{name}", option)
+        for name, option in entry.options.items()
+    }
     for method, entry in METHODS.items()
 }
 TABS = frame.tabs(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
+from explorer.options import Choice, Flag, Option
+
 if TYPE_CHECKING:
     from streamlit.elements.lib.mutable_tab_container import TabContainer
 
@@ -231,3 +233,19 @@ class Switch(Control):
     def widget(self, **options: Any) -> None:
         """A switch."""
         st.toggle(**options)
+
+
+def of_option(key: str, option: Option) -> Control:
+    """The widget of a method's option.
+
+    >>> of_option("page.side", Choice("Side", "left", {"left": "on the left", "right": "on the right"})).parse("right")
+    'right'
+    """
+    if isinstance(option, Choice):
+        return Select(key=key, label=option.label, default=option.default, help=option.help, options=option.choices)
+    if isinstance(option, Flag):
+        return Switch(key=key, label=option.label, default=option.default, help=option.help or None)
+    low, high, note = option.low, option.high, option.help or None
+    if option.whole:
+        return Whole(key=key, label=option.label, default=int(option.default), low=int(low), high=int(high), help=note)
+    return Slider(key=key, label=option.label, default=option.default, low=low, high=high, step=option.step, help=note)

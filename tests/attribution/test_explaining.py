@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from explorer.attribution import METHODS, Choice, Number, Target, explain, explain_layers, passes
+from explorer.attribution import METHODS, Target, explain, explain_layers, passes
 from explorer.errors import ExplorerError, ImageInputError, LayerError, MethodError
 from explorer.images import SAMPLES, read_image
 from explorer.models import Classifier, load_pretrained
+from explorer.options import Choice, Number
 from tests.models import networks
 
 L = keras.layers
@@ -105,14 +106,14 @@ def test_every_build_of_a_network_can_be_explained(name, method):
 @pytest.mark.parametrize("method", METHODS)
 def test_another_class_or_picture_compiles_nothing_anew(three, method, monkeypatch):
     ask(three, PICTURE, method)
-    compiled = list(three._compiled.items())
+    compiled = list(three.functions._kept.items())
     monkeypatch.setattr(passes, "_concrete", lambda *_: pytest.fail("compiled anew"))
     other = np.random.default_rng(7).integers(0, 256, (20, 9, 3), np.uint8)
     for target in (0, (1, 2), Target(2, against=True)):
         for picture in (PICTURE, other):
             ask(three, picture, method, target=target)
-    assert sorted(map(str, three._compiled)) == sorted(str(key) for key, _ in compiled)
-    assert all(three._compiled[key] is function for key, function in compiled)
+    assert sorted(map(str, three.functions._kept)) == sorted(str(key) for key, _ in compiled)
+    assert all(three.functions._kept[key] is function for key, function in compiled)
 
 
 # Targets

@@ -10,6 +10,7 @@ from PIL import Image
 
 from explorer.errors import ImageInputError, ModelError
 from explorer.models import classifier as module
+from explorer.models import compiled
 from explorer.models.classifier import Classifier
 from explorer.models.layers import tap
 from explorer.models.sizing import fit
@@ -112,7 +113,7 @@ def test_many_threads_predict_the_same_and_compile_once():
 
 
 def test_compiled_functions_are_kept_while_in_use_and_bounded(monkeypatch):
-    monkeypatch.setattr(module, "MAX_COMPILED", 2)
+    monkeypatch.setattr(compiled, "MAX_COMPILED", 2)
     classifier = networks.classifier("mlp")
     built = []
     for key in ("a", "b", "a", "c", "a", "b"):
