@@ -66,6 +66,7 @@ class Settings:
         max_image_pixels: largest picture that is decoded, in pixels (height × width).
         max_kernel_bytes: largest kernel JSON file that is read, in bytes.
         weights_dir: folder in which weights of published networks are looked for first; ``EXPLORER_WEIGHTS_DIR``.
+        max_ascent_work: most pixels × pictures × steps of one gradient ascent.
         max_shown_side: pictures are sent to the browser at most this wide and high, in pixels.
     """
 
@@ -74,11 +75,18 @@ class Settings:
     max_image_pixels: int = 40 * MEGAPIXEL
     max_kernel_bytes: int = 100_000
     weights_dir: Path | None = None
+    max_ascent_work: float = 4e9
     max_shown_side: int = 1460  # Streamlit would shrink a wider one again, and blur it
 
 
 LOCAL = Settings()
-HOSTED = replace(LOCAL, profile="hosted", max_image_bytes=15 * MEGABYTE, max_image_pixels=16 * MEGAPIXEL)
+HOSTED = replace(
+    LOCAL,
+    profile="hosted",
+    max_image_bytes=15 * MEGABYTE,
+    max_image_pixels=16 * MEGAPIXEL,
+    max_ascent_work=40e6,
+)
 
 
 def current() -> Settings:

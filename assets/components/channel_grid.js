@@ -1,7 +1,6 @@
 // The channels of one layer as a grid: point to see a map larger, click to pick it.
 
 const NARROWEST_TILE = 56;
-const WIDEST_TILE = 132;
 const TILE_GAP = 6;
 
 class ChannelGrid {
@@ -104,7 +103,7 @@ class ChannelGrid {
     const room = Math.max(Math.floor((width + TILE_GAP) / (NARROWEST_TILE + TILE_GAP)), 1);
     const rows = Math.ceil(count / Math.min(room, this.sent.columns));
     const columns = Math.ceil(count / rows);
-    const tile = Math.min((width + TILE_GAP) / columns - TILE_GAP, WIDEST_TILE);
+    const tile = Math.min((width + TILE_GAP) / columns - TILE_GAP, this.sent.widest);
     this.grid.style.setProperty("--tile", `${Math.floor(tile)}px`);
     for (const cell of this.cells) fitSquare(cell.firstChild, tile);
     if (columns !== this.columns) this.arrange(columns);

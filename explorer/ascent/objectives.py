@@ -11,7 +11,7 @@ import tensorflow as tf
 from explorer.ascent.recipe import CENTRE, DREAM
 
 BORDER = 2
-"""Cells at each border of a map that its mean leaves out: they see the padding. As in the Keras example."""
+"""Most cells at each border of a map that its mean leaves out, as in the Keras example: they see the padding."""
 
 
 def strengths(outputs: Any, objective: str) -> Any:
@@ -33,7 +33,7 @@ def strengths(outputs: Any, objective: str) -> Any:
         height, width = values.shape[1:3]
         if objective == CENTRE:
             return values[:, height // 2, width // 2]
-        down, across = min(BORDER, (height - 1) // 2), min(BORDER, (width - 1) // 2)
+        down, across = (min(BORDER, (side - 1) // 4) for side in (height, width))  # half of a small map is kept
         values = values[:, down : height - down, across : width - across]
     return tf.reduce_mean(values, axis=list(range(1, len(values.shape) - 1)))
 

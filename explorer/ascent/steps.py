@@ -211,6 +211,8 @@ def _finished(shape: Shape, held_now: Any, sigma: Any) -> Any:
 def _normalised(gradient: Any) -> Any:
     """The gradient with a root mean square of 1 in each picture; zero stays zero."""
     axes = list(range(1, len(gradient.shape)))
+    largest = tf.reduce_max(tf.abs(gradient), axis=axes, keepdims=True)
+    gradient = gradient / (largest + 1e-37)  # first, so that no square overflows or vanishes
     return gradient / (tf.sqrt(tf.reduce_mean(tf.square(gradient), axis=axes, keepdims=True)) + 1e-30)
 
 

@@ -193,6 +193,14 @@ def network(name: str) -> "Classifier":
     return load_pretrained(name)
 
 
+@st.cache_resource(max_entries=2, show_spinner="Drawing new weights…")
+def untrained(key: str, _classifier: "Classifier") -> "Classifier":  # noqa: ARG001
+    """The same network before it learned anything. Read-only, shared."""
+    from explorer.models.untrained import untrained as fresh  # noqa: PLC0415
+
+    return fresh(_classifier)
+
+
 @st.cache_resource(max_entries=16, show_spinner=False)
 def layers(key: str, _classifier: "Classifier") -> "tuple[LayerSummary, ...]":  # noqa: ARG001
     """What each layer of a network is."""

@@ -11,7 +11,7 @@ from explorer import datasets, depth, figures, images, maps, overview
 from explorer.images import SAMPLE_LABELS, SAMPLES
 from explorer.models import Classifier, LayerSummary
 from explorer.models.filters import kernel_of
-from explorer.ui import cache, feature_options, frame, map_components, pickers
+from explorer.ui import cache, feature_options, filter_options, frame, map_components, pickers, site
 from explorer.ui.feature_options import Choice
 from explorer.ui.feature_strip import most_active
 from explorer.ui.gallery import gallery
@@ -202,6 +202,14 @@ def channel(looked: Looked) -> None:
     counts, edges = figures.count_values(values)
     svg = figures.histogram(counts, edges, dark=looked.dark)
     st.image(svg, width="stretch", alt="How often each value of the map occurs")
+    site.onward(
+        "filters", "Grow what it looks for", "feature_maps.to_filters", _set_filters, (looked.layer.path, number)
+    )
+
+
+def _set_filters(path: str, number: int) -> None:
+    filter_options.open_at(path, [number])
+    filter_options.grow_now()
 
 
 def _overlay(looked: Looked, values: NDArray[np.float32], opacity: float, *, smooth: bool) -> bytes:

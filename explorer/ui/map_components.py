@@ -112,6 +112,7 @@ def channel_grid(
     selected: int | None,
     key: str,
     alt: str,
+    widest: int = 132,
     on_pick: Callable[[int | None], None] | None = None,
 ) -> int | None:
     """Shows a mosaic of feature maps as a grid in which a map is picked by pointer, touch or keyboard.
@@ -131,6 +132,7 @@ def channel_grid(
         selected: the channel that has the ring; it may be one that is not shown.
         key: key of the component.
         alt: what the picture is, for those who do not see it.
+        widest: most pixels that a square is wide on the page.
         on_pick: called with the channel, or with None, when the person picks another or clears, before the rerun.
 
     Returns:
@@ -160,6 +162,7 @@ def channel_grid(
         "labels": list(labels),
         "selected": now,
         "alt": alt,
+        "widest": widest,
     }
     registered("convnet_explorer_channel_grid", GRID_SCRIPTS, STYLES)(key=key, data=drawn, on_picked_change=pick)
     return now

@@ -87,6 +87,15 @@ def pick_network(page: str, control: NetworkChoice) -> Classifier:
             )
     if problem:
         st.error(plain(problem), icon=":material/error:")
+    return get(name)
+
+
+def get(name: str) -> Classifier:
+    """The network of this name; its weights are fetched, with a bar, where they are not here yet.
+
+    Raises:
+        ModelError: they cannot be had.
+    """
     own = state.get(state.OWN_NETWORK)
     if name == OWN and own is not None:
         classifier: Classifier = own

@@ -13,6 +13,8 @@ def progress(
 ) -> Iterator[Callable[[float], None]]:
     """Draw the bar while the work goes on; yields what the work reports its share to, 0–1.
 
+    The time left is reckoned from the first report on: what comes before it, such as compiling, comes once.
+
     *Stop*, or any other choice on the page, ends the work at its next report: Streamlit then starts the page anew.
 
     Args:
@@ -23,14 +25,17 @@ def progress(
             started once more.
     """
     place = st.empty()
-    started = time.monotonic()
+    first: tuple[float, float] | None = None
     with place.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0, sentence)
         st.button(stop, key=key, icon=":material/stop:", on_click=on_stop)
 
     def report(share: float) -> None:
-        left = (time.monotonic() - started) * (1 - share) / max(share, 1e-6)
-        bar.progress(min(1.0, share), f"{share:.0%} done, about {left:.0f} s left")
+        nonlocal first
+        now = time.monotonic()
+        started, done = first = first or (now, share)
+        said = f", about {(now - started) * (1 - share) / (share - done):.0f} s left" if share > done else ""
+        bar.progress(min(1.0, share), f"{share:.0%} done{said}")
 
     try:
         yield report

@@ -1,7 +1,9 @@
 """The pages of the app: one entry each, from which the navigation and the home page's cards are drawn."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.navigation.page import Page as StreamlitPage
@@ -61,6 +63,13 @@ PAGES = (
         Thumbnail(ASSETS / "pages" / "feature_maps.png", "Maps of a cat's photo, from fine edges to coarse parts"),
     ),
     Entry(
+        "pages/filters.py",
+        "Filters",
+        ":material/psychiatry:",
+        "Watch patterns grow out of noise: what each filter of a network looks for, from edges to whole things.",
+        Thumbnail(ASSETS / "pages" / "filters.png", "Patterns grown for filters: stripes, scales, petals, eyes"),
+    ),
+    Entry(
         "pages/grad_cam.py",
         "Grad-CAM",
         ":material/local_fire_department:",
@@ -97,6 +106,23 @@ def _navigation() -> StreamlitPage:
     """
     pages = [st.Page(entry.script, title=entry.title, default=index == 0) for index, entry in enumerate(PAGES)]
     return st.navigation(pages, position="top")
+
+
+def onward(
+    page: str, label: str, key: str, prepare: Callable[..., None] | None = None, args: tuple[Any, ...] = ()
+) -> None:
+    """A button that goes on to another page, with choices set there. A page that runs by itself has no way there.
+
+    Args:
+        page: its file's name, such as ``"grad_cam"``.
+        label: what the button says.
+        key: of the button.
+        prepare: sets the other page's controls.
+        args: what ``prepare`` is given.
+    """
+    entry = next(entry for entry in PAGES if entry.script.stem == page)
+    if state.get(state.SHELL) and st.button(label, key=key, icon=entry.icon, on_click=prepare, args=args):
+        st.switch_page(entry.script)
 
 
 def through_the_shell() -> None:

@@ -1,0 +1,30 @@
+"""The same network before it learned anything."""
+
+import keras
+
+from explorer.models.classifier import Classifier
+
+
+def untrained(classifier: Classifier, *, seed: int = 0) -> Classifier:
+    """A network of the same layers, with weights drawn anew by their own initializers.
+
+    Args:
+        classifier: the network; it is not changed.
+        seed: the same seed draws the same weights.
+
+    >>> net = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")])
+    >>> trained = Classifier(net, ("cat", "dog"), "cats and dogs")
+    >>> untrained(trained).name, untrained(trained).key == untrained(trained).key, untrained(trained).key == trained.key
+    ('cats and dogs, untrained', True, False)
+    """
+    drawn = iter(range(seed * 1_000_003, 2**31))
+
+    def fresh(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        for name, initializer in config.items():
+            if name.endswith("initializer") and isinstance(initializer, dict) and "seed" in initializer["config"]:
+                initializer["config"]["seed"] = next(drawn)
+        return type(layer).from_config(config)
+
+    model = keras.models.clone_model(classifier.model, clone_function=fresh, recursive=True)
+    return Classifier(model, classifier.class_names, f"{classifier.name}, untrained")
