@@ -20,7 +20,7 @@ PEERS_STAMP := $(PEERS)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow-test check browser-test bench faithfulness format clean
+.PHONY: help run test slow-test check browser-test bench faithfulness ascent-table atlas format clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,9 +48,16 @@ bench: $(DEV_STAMP) $(PEERS_STAMP) ## ratios, each measured in one run
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_kernels.py
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_feature_maps.py
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_attribution.py
+	PYTHONPATH=. $(BIN)/python benchmarks/bench_ascent.py
 
 faithfulness: $(RUN_STAMP) ## the table of docs/faithfulness.md: a quarter of an hour
 	PYTHONPATH=. $(BIN)/python benchmarks/faithfulness.py
+
+ascent-table: $(RUN_STAMP) ## the table of docs/ascent.md: a quarter of an hour
+	PYTHONPATH=. $(BIN)/python benchmarks/ascent_presets.py
+
+atlas: $(RUN_STAMP) ## grow the patterns of assets/atlas anew: a quarter of an hour
+	PYTHONPATH=. $(BIN)/python assets/atlas/make.py
 
 format: $(DEV_STAMP) ## put the code in its standard form
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

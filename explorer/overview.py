@@ -13,7 +13,7 @@ ACTIVATIONS = frozenset({"Activation", "ReLU", "LeakyReLU", "PReLU", "ELU"})
 """Kinds of layers that are nothing but an activation function."""
 
 NORMALISATIONS = frozenset({"BatchNormalization", "LayerNormalization", "GroupNormalization"})
-CONVOLUTIONS = frozenset({"Conv2D", "DepthwiseConv2D", "Conv2DTranspose"})
+CONVOLUTIONS = frozenset({"Conv2D", "DepthwiseConv2D", "Conv2DTranspose", "SeparableConv2D"})
 PADDING = frozenset({"ZeroPadding2D", "Cropping2D"})
 """Kinds of layers that only change the border."""
 

@@ -211,3 +211,45 @@ def test_a_heatmap_of_signed_values_is_centred_on_zero():
     assert (plain.zmin, plain.zmax) == (0, 4)
     blank = figures.heatmap(np.zeros((2, 2), np.float32), signed_values=True).data[0]
     assert (blank.zmin, blank.zmax) == (-1, 1)
+
+
+def curves(svg):
+    """The lines of a chart: points (x, y) and colour, in the order in which they are drawn."""
+    found = re.findall(r'<polyline points="([^"]+)" fill="none" stroke="(#\w+)"', svg)
+    return [([tuple(map(float, point.split(","))) for point in points.split()], colour) for points, colour in found]
+
+
+def test_growth_curves_are_a_line_each_over_the_steps_there_will_be():
+    scores = np.float32([[0, -1], [2, 1], [3, 0]])
+    (one, _), (other, _) = curves(figures.growth_curves(scores, 8))
+    across = [x for x, _ in one]
+    assert across == [x for x, _ in other]
+    width = (across[1] - across[0]) * 8
+    assert across[2] - across[0] == pytest.approx(width * 2 / 8)
+    top, base = one[2][1], other[0][1]  # the highest score, 3, and the lowest, −1
+    for line, values in ((one, scores[:, 0]), (other, scores[:, 1])):
+        expected = base + (values + 1) / 4 * (top - base)
+        np.testing.assert_allclose([y for _, y in line], expected, atol=0.1)
+    svg = figures.growth_curves(scores, 8)
+    assert re.findall(r">([^<>]+)</text>", svg) == ["3", "-1", "step 0", "8"]
+    edge = float(re.search(r'viewBox="0 0 (\d+)', svg)[1])
+    assert across[0] + width < edge
+
+
+def test_the_chosen_growth_curve_is_red_and_drawn_over_the_others():
+    lines = curves(figures.growth_curves(np.float32([[0, 1, 2], [3, 4, 5]]), 1, selected=1))
+    assert [colour for _, colour in lines] == [figures.BLUE, figures.BLUE, figures.RED]
+    heights = [points[-1][1] for points, _ in lines]
+    assert sorted(heights)[1] == heights[2]  # the middle one
+
+
+def test_growth_curves_have_zero_on_their_axis_and_scores_that_never_move_are_no_error():
+    for scores, ends in (([[2], [4]], ["4", "0"]), ([[-2], [-4]], ["0", "-4"]), ([[0], [0]], ["0", "0"])):
+        svg = figures.growth_curves(np.float32(scores), 1)
+        assert re.findall(r">([^<>]+)</text>", svg)[:2] == ends
+        ((points, _),) = curves(svg)
+        assert np.isfinite(points).all()
+    assert curves(figures.growth_curves(np.float32([[1, 2]]), 0))[0][0][0]
+    light, dark = (figures.growth_curves(np.float32([[1], [2]]), 1, dark=dark) for dark in (False, True))
+    assert figures.INK_LIGHT in light
+    assert figures.INK_DARK in dark

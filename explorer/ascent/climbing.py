@@ -119,7 +119,7 @@ def ascend(
     """
     network = network_of(model)
     recipe = _with_steps(recipe_of(preset, **parts), steps)
-    if direction not in (1, -1):
+    if not isinstance(direction, int) or direction not in (1, -1):
         raise MethodError(f"direction is {direction!r}; it is 1 (what a channel likes) or -1 (what it likes least).")
     found = _layer(network, layer)
     below = direction < 0 and without_relu(found) is not None

@@ -237,6 +237,6 @@ def recipe_of(preset: "str | Recipe", **parts: Any) -> Recipe:
     """
     if isinstance(preset, Recipe):
         return preset.but(**parts)
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise MethodError(f"There is no preset {preset!r}; there are {', '.join(PRESETS)}.")
     return PRESETS[preset].recipe.but(**parts)

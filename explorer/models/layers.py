@@ -109,11 +109,14 @@ def tap(
 
     def run(pixels: Tensor) -> dict[str, Tensor]:
         values = {0: tf.cast(pixels, dtype)}
+        below: dict[str, Tensor] = {}
         for step in steps:
             args, kwargs = call_arguments(step, values)
-            layer = bare.get(step) or (without_activation(step.layer) if step is final else step.layer)
+            if without := bare.get(step):
+                below[step.path] = without(*args, **kwargs)
+            layer = without_activation(step.layer) if step is final else step.layer
             values.update(zip(step.outputs, keras.tree.flatten(layer(*args, **kwargs)), strict=True))
-        return {path: values[slots[path]] for path in paths}
+        return {path: below.get(path, values[slots[path]]) for path in paths}
 
     return run
 

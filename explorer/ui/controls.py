@@ -242,10 +242,14 @@ def of_option(key: str, option: Option) -> Control:
     'right'
     """
     if isinstance(option, Choice):
-        return Select(key=key, label=option.label, default=option.default, help=option.help, options=option.choices)
+        return Select(
+            key=key, label=option.label, default=option.default, help=option.help or None, options=option.choices
+        )
     if isinstance(option, Flag):
         return Switch(key=key, label=option.label, default=option.default, help=option.help or None)
     low, high, note = option.low, option.high, option.help or None
     if option.whole:
         return Whole(key=key, label=option.label, default=int(option.default), low=int(low), high=int(high), help=note)
-    return Slider(key=key, label=option.label, default=option.default, low=low, high=high, step=option.step, help=note)
+    return Slider(
+        key=key, label=option.label, default=float(option.default), low=low, high=high, step=option.step, help=note
+    )

@@ -177,6 +177,7 @@ def bars(looked: Looked) -> None:
         alt=f"The {looked.values.size} numbers of {looked.layer.path}",
     )
     st.caption(f"This layer has no space left: {looked.values.size:,} numbers, one for each unit.")
+    _to_filters(looked, f"Grow what unit {looked.channel} looks for")
 
 
 def channel(looked: Looked) -> None:
@@ -202,9 +203,12 @@ def channel(looked: Looked) -> None:
     counts, edges = figures.count_values(values)
     svg = figures.histogram(counts, edges, dark=looked.dark)
     st.image(svg, width="stretch", alt="How often each value of the map occurs")
-    site.onward(
-        "filters", "Grow what it looks for", "feature_maps.to_filters", _set_filters, (looked.layer.path, number)
-    )
+    _to_filters(looked, "Grow what it looks for")
+
+
+def _to_filters(looked: Looked, label: str) -> None:
+    """On to the pattern of the channel that is looked at."""
+    site.onward("filters", label, "feature_maps.to_filters", _set_filters, (looked.layer.path, looked.channel))
 
 
 def _set_filters(path: str, number: int) -> None:

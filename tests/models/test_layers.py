@@ -220,3 +220,88 @@ def test_a_network_that_is_only_code_has_no_known_order():
 )
 def test_what_keras_reaches_by_a_name_of_its_own(network, path, reached):
     assert in_reach(visits(networks.NETWORKS[network]()), path) is reached
+
+
+def with_relu(kind):
+    """Three units behind a ReLU, and their kernel and bias."""
+    layers = keras.layers
+    inputs = keras.Input((4, 5, 2))
+    weights = np.random.default_rng(8).normal(size=(3, 2, 2, 3)).astype(np.float32)
+    bias = np.float32([-3, 0, 3])
+    after = {
+        "relu": layers.ReLU(name="unit"),
+        "relu6": layers.ReLU(6, name="unit"),
+        "activation": layers.Activation("relu", name="unit"),
+        "activation6": layers.Activation("relu6", name="unit"),
+        "operation": keras.ops.relu,
+    }
+    if kind.startswith("dense"):
+        layer = layers.Dense(3, activation="relu", use_bias=kind == "dense", name="unit")
+        outputs = layer(inputs)
+        weights = weights[0, 0]
+    else:
+        own = kind not in after
+        layer = layers.Conv2D(
+            *(3, (3, 2)),
+            strides=2,
+            padding="same",
+            activation={"convolution6": "relu6"}.get(kind, "relu") if own else None,
+            use_bias=kind != "convolution without bias",
+            name="unit" if own else "before",
+        )
+        outputs = layer(inputs)
+        outputs = outputs if own else after[kind](outputs)
+    layer.set_weights([weights, bias][: len(layer.get_weights())])
+    return keras.Model(inputs, outputs), layer
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "convolution",
+        "convolution without bias",
+        "convolution6",
+        "dense",
+        "dense without bias",
+        "relu",
+        "relu6",
+        "activation",
+        "activation6",
+        "operation",
+    ],
+)
+def test_a_tap_before_the_relu(kind):
+    model, layer = with_relu(kind)
+    pixels = np.random.default_rng(9).normal(0, 4, (2, 4, 5, 2)).astype(np.float32)
+    kernel = layer.get_weights()[0]
+    expected = tf.tensordot(pixels, kernel, 1) if kernel.ndim == 2 else tf.nn.conv2d(pixels, kernel, 2, "SAME")
+    expected = expected.numpy() + (layer.get_weights()[1] if layer.use_bias else 0)
+    path = layer_paths(model)[-1]
+    before = tap(model, [path], before_relu=[path])(pixels)[path]
+    np.testing.assert_allclose(before, expected, rtol=1e-4, atol=1e-5)
+    most = 6 if "6" in kind else np.inf
+    np.testing.assert_allclose(tap(model, [path])(pixels)[path], np.clip(expected, 0, most), rtol=1e-4, atol=1e-5)
+    assert expected.min() < -6
+    assert expected.max() > 6
+
+
+def test_before_the_relu_of_the_layer_named_only():
+    model = networks.shared()
+    pixels = tf.constant(networks.pictures(model), tf.float32)
+    conv, mix = model.get_layer("conv"), model.get_layer("inside").get_layer("mix")
+    conv.set_weights([conv.kernel.numpy() - 0.4, conv.bias.numpy()])
+    middle = mix(conv(pixels))
+    expected = tf.nn.conv2d(middle, conv.kernel, 1, "SAME") + conv.bias
+    found = tap(model, ["conv#2"], before_relu=["conv#2"])(pixels)["conv#2"]
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-2)
+    assert found.numpy().min() < 0
+
+
+def test_where_there_is_no_relu_of_its_own_nothing_is_left_out():
+    model = networks.flat()
+    pixels = networks.pictures(model)
+    for path in ("pool1", "conv2", "classes", "average"):
+        plain, asked = tap(model, [path])(pixels)[path], tap(model, [path], before_relu=[path])(pixels)[path]
+        np.testing.assert_array_equal(plain, asked)
+    logits = tap(model, ["classes"], logits=True, before_relu=["classes"])(pixels)["classes"]
+    np.testing.assert_array_equal(logits, tap(model, ["classes"], logits=True)(pixels)["classes"])

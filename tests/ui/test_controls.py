@@ -5,8 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from explorer.ascent import OPTIONS
+from explorer.attribution import METHODS
+from explorer.options import Choice, Flag, Number
 from explorer.ui import kernel_editor, kernel_options
-from explorer.ui.controls import Real, Select, Switch, Whole
+from explorer.ui.controls import Real, Select, Slider, Switch, Whole, of_option
 from explorer.ui.kernel_editor import WEIGHTS
 
 WHOLE = Whole(key="toy.whole", label="Whole", default=3, low=1, high=9)
@@ -118,3 +121,50 @@ def test_cells_that_are_not_there_or_no_numbers_are_passed_over():
     assert kernel_editor.typed_over(base, {"edited_rows": edits}) == ((1.0, 0.0), (1e6, 4.0))
     for nonsense in (None, 3, "x", [], {"edited_rows": {}}):
         assert kernel_editor.typed_over(base, nonsense) == base
+
+
+OF_METHODS = {f"{name}-{part}": option for name, method in METHODS.items() for part, option in method.options.items()}
+EVERY_OPTION = {**OPTIONS, **OF_METHODS}
+
+
+@pytest.mark.parametrize(
+    ("option", "kind"),
+    [
+        (Choice("Side", "left", {"left": "L", "right": "R"}, "Where."), Select),
+        (Flag("Signed", True, "With its sign."), Switch),
+        (Number("Masks", 8, 1, 64, 1, "How many."), Whole),
+        (Number("Share", 0.5, 0.0, 1.0, 0.05, "How much."), Slider),
+        (Number("Angle", 3.0, 0.0, 9.0, 1.0, "How far."), Slider),
+    ],
+)
+def test_a_methods_option_becomes_its_widget(option, kind):
+    control = of_option("page.it", option)
+    assert type(control) is kind
+    assert (control.key, control.label, control.default) == ("page.it", option.label, option.default)
+    assert control.help == option.help
+    if isinstance(option, Number):
+        assert (control.low, control.high) == (option.low, option.high)
+        assert getattr(control, "step", 1) == option.step
+    if isinstance(option, Choice):
+        assert control.options == option.choices
+
+
+@pytest.mark.parametrize("name", EVERY_OPTION)
+def test_an_option_and_its_widget_allow_the_same(name):
+    option = EVERY_OPTION[name]
+    control = of_option("page.it", option)
+    assert control.allows(control.initial())
+    assert option.check(name, control.parse(control.text(option.default))) == option.default
+    for text in HOSTILE:
+        value, why = parsed(control, text)
+        if why is None:
+            assert option.check(name, value) == value
+    if isinstance(option, Number):
+        kind = int if option.whole else float
+        for value, allowed in (
+            (option.low, True),
+            (option.high, True),
+            (option.low - 1, False),
+            (option.high + 1, False),
+        ):
+            assert control.allows(kind(value)) is allowed
