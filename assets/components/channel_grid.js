@@ -145,7 +145,7 @@ class ChannelGrid {
   describe() {
     const index = this.pointed ?? this.selected;
     const label = this.sent.labels[index];
-    this.readout.textContent = label || "Point at a map to see it larger; click to pick it.";
+    this.readout.textContent = label || this.sent.hint;
   }
 
   close() {

@@ -3,8 +3,18 @@
 Programs read ``picture.png``, which the page offers for download, and write arrays and pictures beside it.
 """
 
+from explorer.snippets.ascent import ascent_programs, diversify_programs, dream_programs, invert_programs
 from explorer.snippets.attribution import attribution_program
 from explorer.snippets.feature_maps import feature_maps_program
 from explorer.snippets.kernels import LIBRARIES, kernel_program
 
-__all__ = ["LIBRARIES", "attribution_program", "feature_maps_program", "kernel_program"]
+__all__ = [
+    "LIBRARIES",
+    "ascent_programs",
+    "attribution_program",
+    "diversify_programs",
+    "dream_programs",
+    "feature_maps_program",
+    "invert_programs",
+    "kernel_program",
+]

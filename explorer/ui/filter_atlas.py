@@ -10,7 +10,6 @@ from explorer.models import Classifier
 from explorer.ui import cache, map_components
 from explorer.ui import filter_options as options
 from explorer.ui.feature_strip import titles
-from explorer.ui.texts import plain
 
 GAP = 4
 
@@ -23,10 +22,10 @@ def is_of(classifier: Classifier) -> bool:
 def draw(*, dark: bool) -> None:
     """A row of patterns for each depth; a click grows one anew."""
     rows = atlas.rows()
+    st.caption("Grown beforehand, a row for each depth of this network. Click one to watch it grow.")
     names = titles([row.layer for row in rows])
     for number, (row, name) in enumerate(zip(rows, names, strict=True)):
         shape = " × ".join(map(str, row.shape))
-        st.caption(f"**{plain(name)}** · {shape}" + ("" if number else " · *click a pattern to see it grow*"))
         tiles = row.tiles
         png = cache.drawing("atlas", (row.layer, dark), partial(_sheet, row, dark=dark))
         map_components.channel_grid(
@@ -38,6 +37,7 @@ def draw(*, dark: bool) -> None:
             channels=row.channels,
             labels=[f"{label} · {score:.3g}" for label, score in zip(_labels(row), row.scores, strict=True)],
             selected=None,
+            hint=f"{name} · {shape}",
             key=f"filters.atlas_{number}",
             alt=f"Patterns of {row.layer}: {', '.join(_labels(row))}",
             on_pick=partial(_regrow, row),

@@ -108,8 +108,6 @@ def _rule(asked: Asked) -> str:
 
 def _programs(asked: Asked) -> Mapping[str, str]:
     """Programs that grow the same pictures."""
-    if not hasattr(snippets, "ascent_programs"):
-        return {"Keras": ""}
     where: dict[str, Any] = {"size": asked.size, "seed": asked.seed}
     if asked.mode == DREAM:
         return snippets.dream_programs(
@@ -152,7 +150,8 @@ def _grid(seen: Seen, growth: Growth) -> bytes:
 def _animation(seen: Seen, growth: Growth) -> bytes:
     columns = max(1, round(np.sqrt(len(growth.labels))))
     side = min(ANIMATION_SIDE // columns, 160)
-    return animation([filter_growing.sheet(one, dark=seen.dark, side=side).pixels for one in growth.kept.values()])
+    pictures = [*growth.kept.values()] + ([] if growth.step in growth.kept else [growth.newest()])
+    return animation([filter_growing.sheet(one, dark=seen.dark, side=side).pixels for one in pictures])
 
 
 def _edges() -> None:

@@ -282,7 +282,8 @@ class Asked:
 
 def is_class_layer(classifier: Classifier, layers: Sequence[LayerSummary], layer: LayerSummary) -> bool:
     """Whether a layer's channels are the network's classes: the last layer, or the one before its activation."""
-    return layer in layers[-2:] and layer.output_shape == (len(classifier.class_names),)
+    ends = layers[-1:] if layers[-1].parameters else layers[-2:]
+    return layer in ends and layer.output_shape == (len(classifier.class_names),)
 
 
 def preset_recipe() -> Recipe:
@@ -493,6 +494,7 @@ def open_at(path: str, channels: Sequence[int], *, preset: str = "lucid") -> Non
     fresh_parts()
     LAYER.put(path)
     CHANNELS.put(", ".join(map(str, channels)))
+    LEAST.put(False)
     PATTERN.put(None)
 
 

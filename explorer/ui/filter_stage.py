@@ -76,9 +76,10 @@ def draw(asked: Asked, *, dark: bool) -> Seen:
     """
     pressed = bool(state.get(options.GROW_NOW))
     state.put(options.GROW_NOW, None)
-    st.caption(options.MODE_SENTENCES[asked.mode])
     growth = filter_growing.grow(asked, dark=dark) if pressed else filter_growing.found(asked)
     place = options.PATTERN.current() or 0
+    if not shows_atlas(asked, growth):
+        st.caption(options.MODE_SENTENCES[asked.mode])
     if growth is None or growth.step < 0:
         _before(asked, dark=dark)
         return Seen(asked, None, 0, dark)

@@ -113,6 +113,7 @@ def channel_grid(
     key: str,
     alt: str,
     widest: int = 132,
+    hint: str = "Point at a map to see it larger; click to pick it.",
     on_pick: Callable[[int | None], None] | None = None,
 ) -> int | None:
     """Shows a mosaic of feature maps as a grid in which a map is picked by pointer, touch or keyboard.
@@ -133,6 +134,7 @@ def channel_grid(
         key: key of the component.
         alt: what the picture is, for those who do not see it.
         widest: most pixels that a square is wide on the page.
+        hint: the line below, while no square is pointed at or selected.
         on_pick: called with the channel, or with None, when the person picks another or clears, before the rerun.
 
     Returns:
@@ -163,6 +165,7 @@ def channel_grid(
         "selected": now,
         "alt": alt,
         "widest": widest,
+        "hint": hint,
     }
     registered("convnet_explorer_channel_grid", GRID_SCRIPTS, STYLES)(key=key, data=drawn, on_picked_change=pick)
     return now
