@@ -122,6 +122,8 @@ def ascend(
     if not isinstance(direction, int) or direction not in (1, -1):
         raise MethodError(f"direction is {direction!r}; it is 1 (what a channel likes) or -1 (what it likes least).")
     found = _layer(network, layer)
+    if diversity and recipe.start == PICTURE:
+        raise MethodError("Pictures that all start from one have nothing to part them by. Start from grey or noise.")
     below = direction < 0 and without_relu(found) is not None
     sides = _sides(network, size)
     asked = _channels(channels, outputs_of(network, layer, sides, below=below), layer)
@@ -155,7 +157,7 @@ def diversify(
         options: of :func:`ascend`.
 
     Raises:
-        MethodError: count or diversity is not allowed; and as in :func:`ascend`.
+        MethodError: count or diversity is not allowed, or the start is a picture; and as in :func:`ascend`.
     """
     if not isinstance(count, int | np.integer) or not 2 <= count <= 9:
         raise MethodError(f"count is {count!r}; it is a whole number from 2 to 9.")

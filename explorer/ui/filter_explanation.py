@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from explorer import images, snippets
 from explorer.ascent import PRESETS, Growth, animation
+from explorer.models.sizing import fit
 from explorer.ui import filter_growing, links, networks
 from explorer.ui import filter_options as options
 from explorer.ui.filter_options import ANSWERS, DREAM, INVERT, PATTERNS, Asked
@@ -123,6 +125,7 @@ def _programs(asked: Asked) -> Mapping[str, str]:
             asked.recipe,
             count=asked.count,
             diversity=asked.diversity,
+            direction=asked.direction,
             **where,
         )
     return snippets.ascent_programs(
@@ -139,7 +142,13 @@ def _downloads(seen: Seen) -> tuple[Download, ...]:
             Download("Grid, PNG", "patterns.png", "image/png", lambda: _grid(seen, growth)),
             Download("Growth, GIF", "growth.gif", "image/gif", lambda: _animation(seen, growth)),
         ]
-    return (*files, *networks.downloads(seen.asked.classifier, seen.asked.fitted))
+    return (*files, *networks.downloads(seen.asked.classifier, _picture(seen.asked)))
+
+
+def _picture(asked: Asked) -> NDArray[np.uint8]:
+    """The picture at the size that is grown, uint8 (H, W, C)."""
+    pixels, _ = fit(asked.chosen.picture.pixels, (*asked.size, asked.classifier.model.inputs[0].shape[-1]))
+    return np.asarray(np.rint(pixels[0]), np.uint8)
 
 
 def _grid(seen: Seen, growth: Growth) -> bytes:

@@ -55,8 +55,11 @@ class Seen:
         return channels[min(self.place, len(channels) - 1)]
 
 
-def draw_mode() -> None:
-    """What to grow, and the button that starts it."""
+def draw_mode() -> bool:
+    """What to grow, and the button that starts it; whether this run is to grow.
+
+    One press is good for one run, also where that run ends with an error.
+    """
     with st.container(horizontal=True, vertical_alignment="center"):
         options.MODE.draw(on_change=options.fresh_parts, label_visibility="collapsed")
         st.button(
@@ -66,6 +69,9 @@ def draw_mode() -> None:
             icon=":material/psychiatry:",
             on_click=options.grow_now,
         )
+    pressed = bool(state.get(options.GROW_NOW))
+    state.put(options.GROW_NOW, None)
+    return pressed
 
 
 def draw(asked: Asked, *, dark: bool) -> Seen:
