@@ -24,12 +24,14 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--process-per-site",  # every page of a profile in one process: what one has compiled, the next finds there
 ]
 START_SECONDS = 60
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 """The page is drawn, and nothing is running for it."""
+BUSY = "[data-testid=stApp][data-test-script-state=running]"
 PATIENCE = 15_000
 """How long a page may take to show something, in milliseconds."""
 
@@ -63,6 +65,18 @@ def chromium():
         browser.close()
 
 
+def see(found, timeout=None):
+    """Waits until what is found is visible, as long as its page has patience, or a time in milliseconds.
+
+    Playwright's own wait looks at once, then twice a second: too seldom for what takes a third of one.
+    """
+    for _ in range(100):
+        if found.is_visible():
+            return
+        found.page.wait_for_timeout(20)
+    found.wait_for(timeout=timeout)
+
+
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -91,7 +105,8 @@ def serve(tmp_path_factory):
         log = tmp_path_factory.mktemp("streamlit") / "log.txt"
         command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
         command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
-        command += ["--browser.gatherUsageStats", "false"]
+        # A full garbage collection after each run of a script takes 0.2 s with TensorFlow loaded.
+        command += ["--browser.gatherUsageStats", "false", "--runner.postScriptGC", "false"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -103,14 +118,15 @@ def serve(tmp_path_factory):
         return address
 
     yield start
-    for process in started:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+    running = [process for process in started if process.poll() is None]
+    for process in running:
+        os.killpg(process.pid, signal.SIGTERM)
+    for process in running:
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 @pytest.fixture(scope="session")
@@ -132,39 +148,62 @@ def watch(page):
     return problems
 
 
-@pytest.fixture
-def new_page(chromium):
-    """``new_page(**context options)`` opens a page in a profile of its own; an error on it fails the test."""
+@pytest.fixture(scope="session")
+def profile(chromium):
+    """``profile(name, **context options)`` is a browser profile that lasts as long as the tests.
+
+    Its cache, and what its process has compiled, spare each page two seconds of Streamlit's own scripts. An empty
+    page of the servers' site keeps that process alive between tests.
+    """
+    contexts = {}
+
+    def find(name, **options):
+        key = (name, repr(sorted(options.items())))
+        if key not in contexts:
+            contexts[key] = context = chromium.new_context(**options)
+            keeper = context.new_page()
+            keeper.route("**", lambda route: route.fulfill(body=""))
+            keeper.goto("http://127.0.0.1/")
+        return contexts[key]
+
+    yield find
+    for context in contexts.values():
+        context.close()
+
+
+@contextlib.contextmanager
+def watched_pages():
+    """``open_in(context)`` opens a page; at the end all of them are closed, and an error on any fails the test."""
     opened = []
 
-    def make(**options):
-        context = chromium.new_context(**{"viewport": DESKTOP, **options})
+    def open_in(context):
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
-        opened.append((context, watch(page)))
+        opened.append((page, watch(page)))
         return page
 
-    yield make
-    for context, _ in opened:
-        context.close()
+    yield open_in
+    for page, _ in opened:
+        page.close()
     problems = [problem for _, found in opened for problem in found]
     assert not problems, "\n".join(problems)
 
 
-@pytest.fixture(scope="session")
-def desktop(chromium):
-    """One profile for all plain pages: its cache spares each test the download of Streamlit's own scripts."""
-    context = chromium.new_context(viewport=DESKTOP)
-    yield context
-    context.close()
+@pytest.fixture
+def new_page(profile):
+    """``new_page(color_scheme=None, **context options)`` opens a page of another person's profile, for that device."""
+    with watched_pages() as open_in:
+
+        def make(color_scheme=None, **device):
+            page = open_in(profile("another person", **{"viewport": DESKTOP, **device}))
+            page.emulate_media(color_scheme=color_scheme)
+            return page
+
+        yield make
 
 
 @pytest.fixture
-def page(desktop):
-    """A page of 1280 × 800; any error on it fails the test."""
-    opened = desktop.new_page()
-    opened.set_default_timeout(PATIENCE)
-    problems = watch(opened)
-    yield opened
-    opened.close()
-    assert not problems, "\n".join(problems)
+def page(profile):
+    """A page of 1280 × 800."""
+    with watched_pages() as open_in:
+        yield open_in(profile("this person", viewport=DESKTOP))

@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, see
 
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 PATIENCE = 60_000
@@ -41,14 +41,14 @@ def traffic(page, address):
 def open_page(page, url):
     page.set_default_timeout(PATIENCE)
     page.goto(url)
-    page.locator(IDLE).wait_for()
+    see(page.locator(IDLE))
 
 
 def assert_shell(page):
     """The same frame around every page: navigation, badge, no menu of the old kind, no exception."""
     navigation = page.get_by_role("navigation", name="App pages")
     assert navigation.get_by_role("link").all_inner_texts()[:2] == ["Home", "Kernels"]
-    page.locator(".st-key-device").get_by_text(re.compile(r"CPU · \d+ core|GPU · ")).first.wait_for()
+    see(page.locator(".st-key-device").get_by_text(re.compile(r"CPU · \d+ core|GPU · ")).first)
     assert page.get_by_test_id("stSidebarNav").count() == 0, "the menu of the pages/ folder is shown"
     assert page.get_by_test_id("stException").count() == 0
     assert page.get_by_test_id("stAlert").count() == 0
@@ -59,9 +59,9 @@ def assert_shell(page):
 
 def test_a_page_s_own_url_as_the_first_request_of_a_server(page, address, traffic):
     open_page(page, f"{address}/kernels")
-    page.get_by_role("heading", name="Kernels", exact=True).wait_for()
+    see(page.get_by_role("heading", name="Kernels", exact=True))
     for alt in ALTS:
-        page.get_by_role("img", name=alt, exact=True).wait_for()
+        see(page.get_by_role("img", name=alt, exact=True))
     assert_shell(page)
     assert page.title() == "Kernels · ConvNet Explorer"
     assert any(url.startswith("ws://") for url in traffic)
@@ -69,30 +69,30 @@ def test_a_page_s_own_url_as_the_first_request_of_a_server(page, address, traffi
 
 def test_home_in_the_same_server_and_its_card(page, address, traffic):
     open_page(page, address)
-    page.get_by_role("heading", name="ConvNet Explorer").wait_for()
+    see(page.get_by_role("heading", name="ConvNet Explorer"))
     card = page.get_by_role("img", name="A cat's photo, and the same photo as edges in red and blue")
-    card.wait_for()
+    see(card)
     assert_shell(page)
     page.get_by_role("main").get_by_role("link", name="Open Kernels").click()
     page.wait_for_url(f"{address}/kernels")
-    page.get_by_role("img", name=RESULT).wait_for()
+    see(page.get_by_role("img", name=RESULT))
     assert_shell(page)
 
 
 def test_the_navigation_leads_there_and_back(page, address, traffic):
     open_page(page, address)
     page.get_by_role("navigation", name="App pages").get_by_role("link", name="Kernels").click()
-    page.get_by_role("img", name=RESULT).wait_for()
+    see(page.get_by_role("img", name=RESULT))
     page.go_back()
-    page.get_by_role("heading", name="ConvNet Explorer").wait_for()
-    page.locator(IDLE).wait_for()
+    see(page.get_by_role("heading", name="ConvNet Explorer"))
+    see(page.locator(IDLE))
     assert_shell(page)
 
 
 def test_every_picture_has_an_alternative_text(page, address, traffic):
     for path in ("", "/kernels"):
         open_page(page, f"{address}{path}")
-        page.get_by_test_id("stImage").locator("img").first.wait_for()
+        see(page.get_by_test_id("stImage").locator("img").first)
         images = page.locator("img")
         assert images.count() > 0
         unsaid = images.evaluate_all("(images) => images.filter((each) => !each.alt.trim()).map((each) => each.src)")

@@ -8,6 +8,7 @@ import attribution_page
 import numpy as np
 import pytest
 from attribution_page import receipt
+from conftest import BUSY, IDLE, see
 from streamlit.testing.v1 import AppTest
 
 from explorer import figures
@@ -30,7 +31,7 @@ def open_case(page, address):
 
     def start(at=page, **case):
         at.goto(f"{address}/?{urlencode({'case': json.dumps(case)})}")
-        at.locator(DRAWN).first.wait_for(timeout=FIRST_RUN)
+        see(at.locator(DRAWN).first, timeout=FIRST_RUN)
         return at
 
     return start
@@ -60,7 +61,7 @@ def point_at(page, line, kind, row, col, *, shape=(14, 14)):
     box = found.bounding_box()
     x, y = box["width"] * (col + 0.5) / shape[1], box["height"] * (row + 0.5) / shape[0]
     found.hover(position={"x": x, "y": y})
-    page.get_by_text(f"row {row}, column {col}", exact=True).wait_for()
+    see(page.get_by_text(f"row {row}, column {col}", exact=True))
 
 
 def numbers(page, kind):
@@ -161,12 +162,12 @@ def test_the_keyboard_moves_the_cell(open_case):
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    page.get_by_text("row 8, column 5", exact=True).wait_for()
+    see(page.get_by_text("row 8, column 5", exact=True))
     assert numbers(page, "total")[-1] == receipt().shown[8, 5]
     assert page.locator(".tile:focus").get_attribute("aria-label").startswith("Sum after channel 100, from ")
     page.keyboard.press("Home")
     page.keyboard.press("PageUp")
-    page.get_by_text("row 0, column 0", exact=True).wait_for()
+    see(page.get_by_text("row 0, column 0", exact=True))
 
 
 def test_a_row_lights_its_own_term(open_case):
@@ -187,7 +188,7 @@ def test_it_opens_at_the_brightest_cell_and_keeps_the_persons_own(open_case):
     assert page.get_by_test_id("ledger-cell").inner_text() == "row 5, column 3"
     page.get_by_label("Seed").fill("4")
     page.get_by_label("Seed").press("Enter")
-    page.locator(f".last .number[data-value='{receipt(seed=4).shown[5, 3]}']").wait_for()
+    see(page.locator(f".last .number[data-value='{receipt(seed=4).shown[5, 3]}']"))
     assert numbers(page, "map") == [line.map[5, 3] for line in receipt(seed=4).lines]
     assert page.get_by_test_id("ledger-cell").inner_text() == "row 5, column 3"
 
@@ -233,7 +234,7 @@ def test_the_ledger_fits_a_phone_and_takes_a_tap(new_page, open_case, case):
     box = found.bounding_box()
     assert max(box["width"], box["height"]) >= 48
     found.tap(position={"x": box["width"] * 2.5 / shape[1], "y": box["height"] * 4.5 / shape[0]})
-    phone.get_by_text("row 4, column 2", exact=True).wait_for()
+    see(phone.get_by_text("row 4, column 2", exact=True))
     assert numbers(phone, "product")[1] == receipt(**case).lines[1].product[4, 2]
 
 
@@ -243,19 +244,25 @@ def test_the_ledger_follows_the_theme(page, open_case):
     ramp = page.locator(".headings .total .ramp")
     assert "rgb(248, 247, 245)" in ramp.get_attribute("style").replace("rgba", "rgb").replace(", 1)", ")")
     page.emulate_media(color_scheme="dark")
-    page.locator(".headings .total .ramp[style*='rgb(30, 32, 38)']").wait_for()
+    see(page.locator(".headings .total .ramp[style*='rgb(30, 32, 38)']"))
 
 
 # ---- the painter ----
 
 
 def python_has(page, cells, strokes):
-    page.get_by_text(f"Python has {[tuple(cell) for cell in cells]} after {strokes}", exact=True).wait_for()
+    see(page.get_by_text(f"Python has {[tuple(cell) for cell in cells]} after {strokes}", exact=True))
 
 
 def covered(page):
     written = page.get_by_test_id("painter").get_attribute("data-painted")
     return [[int(each) for each in cell.split(",")] for cell in written.split()]
+
+
+def becomes_covered(page, cells):
+    """Waits for the painter to take over what Python says; the page's text may be there a moment earlier."""
+    written = " ".join(f"{row},{col}" for row, col in cells)
+    see(page.locator(f"[data-testid=painter][data-painted='{written}']"))
 
 
 def middle(page, row, col, cells=14):
@@ -321,12 +328,12 @@ def test_the_painter_follows_python(open_case):
     python_has(page, ACROSS, 1)
     page.get_by_role("button", name="Reset").click()
     python_has(page, [], 1)
-    assert covered(page) == []
+    becomes_covered(page, [])
     stroke(page, (2, 2))
     python_has(page, [[2, 2]], 2)
     page.get_by_role("button", name="Corner").click()
     python_has(page, [[0, 0]], 2)
-    assert covered(page) == [[0, 0]]
+    becomes_covered(page, [[0, 0]])
     stroke(page, (2, 2))
     python_has(page, [[0, 0], [2, 2]], 3)
 
@@ -345,7 +352,7 @@ def test_strokes_stay_on_a_page_that_never_keeps_them_until_the_picture_is_anoth
     before = page.locator(".easel img").get_attribute("src")
     page.get_by_text("Coffee").click()
     python_has(page, [], 3)
-    assert covered(page) == []
+    becomes_covered(page, [])
     assert page.locator(".easel img").get_attribute("src") != before
 
 
@@ -360,7 +367,9 @@ def test_strokes_made_while_python_is_busy_are_all_kept(open_case):
     python_has(page, first, 1)  # what Python says of the first stroke arrives in the middle of the second
     wanted = [*first, [5, 1], [5, 2], [5, 3]]
     assert covered(page) == wanted
+    see(page.locator(IDLE))
     page.mouse.up()
+    see(page.locator(BUSY))
     stroke(page, (9, 1))
     python_has(page, [*wanted, [9, 1]], 3)
     assert covered(page) == [*wanted, [9, 1]]

@@ -4,7 +4,7 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import DESKTOP, IDLE, PHONE
+from conftest import DESKTOP, IDLE, PHONE, see
 
 PATIENCE = 90_000
 """For TensorFlow to wake and the network to load, on a busy machine; in milliseconds."""
@@ -24,10 +24,10 @@ def visit(page, app):
 
 
 def drawn(page):
-    page.locator(".strip .column:has(.class)").wait_for()
-    page.locator(".strip .column[data-drawn]").nth(7).wait_for()
-    page.locator(".channel-grid[data-drawn]").wait_for()
-    page.locator(IDLE).wait_for()
+    see(page.locator(".strip .column:has(.class)"))
+    see(page.locator(".strip .column[data-drawn]").nth(7))
+    see(page.locator(".channel-grid[data-drawn]"))
+    see(page.locator(IDLE))
 
 
 def link(page):
@@ -84,20 +84,20 @@ def test_a_click_in_the_strip_opens_that_layer_and_that_channel_and_back_undoes_
     tile = squares(page, "block5a_expand_relu").nth(2)
     channel = tile.get_attribute("data-channel")
     tile.click()
-    page.get_by_role("heading", name="block5a_expand_relu · ReLU · 14 × 14 × 480").wait_for()
+    see(page.get_by_role("heading", name="block5a_expand_relu · ReLU · 14 × 14 × 480"))
     wait_for_link(page, layer="block5a_expand_relu", channel=channel)
-    page.get_by_role("img", name=f"Channel {channel} over the picture").wait_for()
+    see(page.get_by_role("img", name=f"Channel {channel} over the picture"))
     assert page.locator(".strip [aria-pressed=true]").get_attribute("data-channel") == channel
     page.go_back()
-    page.get_by_role("heading", name="block2a_expand_relu · ReLU · 112 × 112 × 96").wait_for()
+    see(page.get_by_role("heading", name="block2a_expand_relu · ReLU · 112 × 112 × 96"))
 
 
 def test_a_click_on_the_head_of_a_column_opens_its_most_active_map(visit):
     page = visit()
     page.locator(".strip .head[data-path=head_relu]").click()
-    page.get_by_role("heading", name="head_relu · ReLU · 7 × 7 × 1280").wait_for()
+    see(page.get_by_role("heading", name="head_relu · ReLU · 7 × 7 × 1280"))
     best = squares(page, "head_relu").first.get_attribute("data-channel")
-    page.get_by_role("img", name=f"Channel {best} over the picture").wait_for()
+    see(page.get_by_role("img", name=f"Channel {best} over the picture"))
     wait_for_link(page, layer="head_relu")
 
 
@@ -106,9 +106,9 @@ def test_a_click_in_the_grid_changes_the_channel(visit):
     cell = page.locator(".channel-grid [data-channel='17']")
     cell.scroll_into_view_if_needed()
     cell.click()
-    page.get_by_role("img", name="Channel 17 over the picture").wait_for()
+    see(page.get_by_role("img", name="Channel 17 over the picture"))
     wait_for_link(page, channel="17")
-    page.locator(IDLE).wait_for()
+    see(page.locator(IDLE))
     assert chosen_in_grid(page) == [17]
     assert page.get_by_role("heading", name="block2a_expand_relu").count() == 1
 
@@ -116,10 +116,10 @@ def test_a_click_in_the_grid_changes_the_channel(visit):
 def test_a_link_shows_another_person_the_same(visit, new_page):
     query = "?feature_maps.image=coffee&feature_maps.layer=block6a_expand_relu&feature_maps.channel=40"
     page = visit(new_page(), f"{query}&feature_maps.sort=mean&feature_maps.scale=raw")
-    page.get_by_role("heading", name="block6a_expand_relu").wait_for()
-    page.get_by_role("img", name="Channel 40 over the picture").wait_for()
+    see(page.get_by_role("heading", name="block6a_expand_relu"))
+    see(page.get_by_role("img", name="Channel 40 over the picture"))
     assert page.locator(".strip .class .name").first.inner_text() == "espresso"
-    page.get_by_role("img", name="The colours, from the lowest to the highest value").wait_for()
+    see(page.get_by_role("img", name="The colours, from the lowest to the highest value"))
 
 
 def test_each_tab_draws(visit):
@@ -131,9 +131,9 @@ def test_each_tab_draws(visit):
         ("Along the depth", "Side, channels and values by depth"),
     ):
         page.get_by_role("tab", name=tab).click()
-        page.locator(IDLE).wait_for()
+        see(page.locator(IDLE))
         if alt:
-            page.locator(".js-plotly-plot").first.wait_for()
+            see(page.locator(".js-plotly-plot").first)
         assert page.get_by_test_id("stException").count() == 0
 
 
@@ -144,7 +144,7 @@ def test_nothing_is_wider_than_a_phone(visit, new_page):
     tile = squares(phone, "block4a_expand_relu").first
     tile.scroll_into_view_if_needed()
     tile.tap()
-    phone.get_by_role("heading", name="block4a_expand_relu").wait_for()
+    see(phone.get_by_role("heading", name="block4a_expand_relu"))
 
 
 def test_dark_is_drawn_dark(visit, new_page):

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from conftest import DESKTOP, IDLE, PHONE
+from conftest import DESKTOP, IDLE, PHONE, see
 
 from explorer import images
 from explorer.attribution import explain, receipt
@@ -28,8 +28,8 @@ def visit(page, app):
     def start(at=page, query=""):
         at.set_default_timeout(PATIENCE)
         at.goto(f"{app}/grad_cam{query}")
-        at.get_by_role("img", name=re.compile("^Heatmap: ")).wait_for()
-        at.locator(IDLE).wait_for()
+        see(at.get_by_role("img", name=re.compile("^Heatmap: ")))
+        see(at.locator(IDLE))
         return at
 
     return start
@@ -66,7 +66,7 @@ def test_the_first_screen_is_the_cat_its_heatmap_and_the_raw_map_and_all_of_it_i
 def test_the_receipt_in_the_page_is_the_one_that_is_computed_here(page, visit, why):
     visit()
     made = receipt(why, 5)
-    page.locator("[data-testid=ledger-check]").wait_for()
+    see(page.locator("[data-testid=ledger-check]"))
     assert page.locator("[data-testid=ledger-check]").inner_text().startswith("Sum of all 1,280 products")
     weights = page.locator(".ledger .part.weight .number").evaluate_all(
         "(found) => found.map((each) => Number(each.dataset.value))"
@@ -77,10 +77,10 @@ def test_the_receipt_in_the_page_is_the_one_that_is_computed_here(page, visit, w
 def test_a_press_on_a_class_asks_about_it_and_back_undoes_it(page, visit):
     visit()
     page.get_by_text(re.compile("^tiger cat · ")).click()
-    page.get_by_role("img", name="Heatmap: tiger cat, by Grad-CAM").wait_for()
+    see(page.get_by_role("img", name="Heatmap: tiger cat, by Grad-CAM"))
     page.wait_for_url(re.compile("grad_cam.target=282"))
     page.go_back()
-    page.get_by_role("img", name="Heatmap: Egyptian cat, by Grad-CAM").wait_for()
+    see(page.get_by_role("img", name="Heatmap: Egyptian cat, by Grad-CAM"))
 
 
 def test_a_painted_part_moves_score_and_map_and_clear_brings_them_back(page, visit):
@@ -92,17 +92,17 @@ def test_a_painted_part_moves_score_and_map_and_clear_brings_them_back(page, vis
     page.mouse.down()
     page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.35 * box["height"], steps=12)
     page.mouse.up()
-    page.get_by_role("img", name="The heatmap of the changed picture").wait_for()
+    see(page.get_by_role("img", name="The heatmap of the changed picture"))
     assert re.fullmatch(r"\d+\.\d%", metric(page, 0))
     assert metric(page, 1) != "9.012"
     page.get_by_role("button", name="Clear").click()
-    page.get_by_text("Nothing is changed yet.").wait_for()
+    see(page.get_by_text("Nothing is changed yet."))
 
 
 def test_a_link_shows_another_person_the_same(visit, new_page):
     query = "?grad_cam.image=coffee&grad_cam.method=hires-cam&grad_cam.target=967&grad_cam.tab=compare"
     page = visit(new_page(), f"{query}&grad_cam.compare=classes")
-    page.get_by_role("img", name="Heatmap: espresso, by HiResCAM").wait_for()
+    see(page.get_by_role("img", name="Heatmap: espresso, by HiResCAM"))
     assert page.get_by_role("img", name=re.compile("^espresso · 9")).count() == 1
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import inspector_page
 import numpy as np
 import pytest
+from conftest import DESKTOP, see
 from inspector_page import picture
 from streamlit.testing.v1 import AppTest
 
@@ -28,19 +29,19 @@ def open_case(page, address):
 
     def start(at=page, **case):
         at.goto(f"{address}/?{urlencode({'case': json.dumps(case)})}")
-        at.wait_for_selector(WAITING)
+        see(at.locator(WAITING).first)
         return at
 
     return start
 
 
 @pytest.fixture(scope="module")
-def bench(desktop, address):
+def bench(profile, address):
     """One page for many cases: their choices reach the component as reruns, as on the real page."""
-    page = desktop.new_page()
+    page = profile("this person", viewport=DESKTOP).new_page()
     page.set_default_timeout(15_000)
     page.goto(address)
-    page.wait_for_selector(WAITING)
+    see(page.locator(WAITING).first)
     yield page
     page.close()
 
@@ -52,7 +53,7 @@ def choose(page, **case):
     box = page.get_by_label("Case")
     box.fill(written)
     box.press("Enter")
-    page.get_by_text(f"Drawn for {written}", exact=True).wait_for()
+    see(page.get_by_text(f"Drawn for {written}", exact=True))
     page.wait_for_timeout(50)
     settle(page)
     return page
@@ -200,7 +201,7 @@ def test_channel_switch(bench):
 
 def test_a_window_that_does_not_fit_is_said(bench):
     page = choose(bench, size=[4, 4], padding="valid", kernel=[[1] * 5] * 5)
-    page.get_by_text("The kernel reaches over more pixels than the picture has").wait_for()
+    see(page.get_by_text("The kernel reaches over more pixels than the picture has"))
     assert page.get_by_test_id("play").is_disabled()
     choose(page)
     assert page.get_by_test_id("play").is_enabled()
@@ -209,7 +210,7 @@ def test_a_window_that_does_not_fit_is_said(bench):
 def test_click_pins_and_python_hears(open_case):
     page = open_case()
     page.mouse.click(*point(page, 3, 4))
-    answer(page).filter(has_text="stage='convolution', channel=0, row=3, col=4").wait_for()
+    see(answer(page).filter(has_text="stage='convolution', channel=0, row=3, col=4"))
     runs = answer(page).inner_text()
     point(page, 7, 8)
     assert position(page) == (7, 8)
@@ -218,17 +219,17 @@ def test_click_pins_and_python_hears(open_case):
     assert position(page) == (3, 4)
     assert answer(page).inner_text() == runs, "pointing reruns nothing"
     page.mouse.click(*point(page, 3, 4))
-    answer(page).filter(has_text="Python has None").wait_for()
+    see(answer(page).filter(has_text="Python has None"))
 
 
 def test_a_rerun_keeps_pin_and_channel(open_case):
     page = open_case(colours=True)
     page.get_by_role("button", name="G", exact=True).click()
     page.mouse.click(*point(page, 5, 0))
-    answer(page).filter(has_text="channel=1, row=5, col=0").wait_for()
+    see(answer(page).filter(has_text="channel=1, row=5, col=0"))
     before = number(page, "output-value")
     page.get_by_text("ReLU", exact=True).click()
-    page.get_by_text("Output after ReLU").first.wait_for()
+    see(page.get_by_text("Output after ReLU").first)
     assert position(page) == (5, 0)
     assert number(page, "output-value") == max(before, 0)
     assert number(page, "output-value") == Expected(picture()[:, :, 1], relu=True).value(5, 0)
@@ -242,11 +243,11 @@ def test_arrow_keys_move_the_pin_and_keep_the_focus(open_case):
         page.keyboard.press(key)
     settle(page)
     assert position(page) == (2, 6)
-    answer(page).filter(has_text="row=2, col=6").wait_for()
+    see(answer(page).filter(has_text="row=2, col=6"))
     page.keyboard.press("Home")
-    answer(page).filter(has_text="row=2, col=0").wait_for()
+    see(answer(page).filter(has_text="row=2, col=0"))
     page.keyboard.press("Enter")
-    answer(page).filter(has_text="Python has None").wait_for()
+    see(answer(page).filter(has_text="Python has None"))
 
 
 def test_play_slides_and_escape_stops(open_case):
@@ -263,7 +264,7 @@ def test_play_slides_and_escape_stops(open_case):
         arg=list(start),
     )
     page.keyboard.press("Escape")
-    page.get_by_test_id("play").filter(has_text="Play").wait_for()
+    see(page.get_by_test_id("play").filter(has_text="Play"))
     row, col = position(page)
     assert number(page, "output-value") == Expected(picture()[:, :, 0]).value(row, col)
 
@@ -275,7 +276,7 @@ def test_keras_beside_ours(open_case):
     page.mouse.click(*point(page, 3, 4))
     for keras, equal in [(ours + 1e-5, "true"), (ours + 1, "false")]:
         choose(page, keras=keras)
-        page.locator(f"[data-testid=keras-says][data-equal={equal}]").wait_for()
+        see(page.locator(f"[data-testid=keras-says][data-equal={equal}]"))
         assert number(page, "keras-says") == pytest.approx(keras)
     assert "off by 1" in page.get_by_test_id("keras-says").inner_text()
 
@@ -297,7 +298,7 @@ def test_touch_on_a_phone(new_page, open_case):
     grid.scroll_into_view_if_needed()
     box = grid.bounding_box()
     phone.touchscreen.tap(box["x"] + box["width"] / 2 + 3, box["y"] + box["height"] / 2 + 3)
-    answer(phone).filter(has_text="row=6, col=5").wait_for()
+    see(answer(phone).filter(has_text="row=6, col=5"))
     assert number(phone, "output-value") == Expected(picture()[:, :, 0]).value(6, 5)
 
 
@@ -305,10 +306,10 @@ def test_the_theme_changes_without_a_remount(page, open_case):
     page.emulate_media(color_scheme="light")
     open_case()
     page.mouse.click(*point(page, 3, 4))
-    answer(page).filter(has_text="row=3, col=4").wait_for()
+    see(answer(page).filter(has_text="row=3, col=4"))
     light = page.locator(".products td").nth(1).evaluate("(cell) => cell.style.backgroundColor")
     page.emulate_media(color_scheme="dark")
-    page.locator(".inspector[style*=dark]").wait_for()
+    see(page.locator(".inspector[style*=dark]"))
     dark = page.locator(".products td").nth(1).evaluate("(cell) => cell.style.backgroundColor")
     assert light != dark
     page.mouse.move(2, 2)
@@ -321,7 +322,7 @@ def test_numbers_link_pixel_and_value(page, address):
     pixels = picture(40, 40)
     case = {"view": "numbers", "colours": True, "size": [40, 40]}
     page.goto(f"{address}/?{urlencode({'case': json.dumps(case)})}")
-    page.locator(".matrix td").first.wait_for()
+    see(page.locator(".matrix td").first)
     for row, col in [(0, 0), (39, 39), (7, 30)]:
         point(page, row, col, "picture")
         lit = page.locator("td.lit")

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import numpy as np
 import pytest
-from conftest import DESKTOP, IDLE
+from conftest import DESKTOP, IDLE, see
 from PIL import Image
 
 from explorer import convolution, images
@@ -41,13 +41,13 @@ def shown(page, name):
 def wait_for_pictures(page):
     """Both pictures are painted and the page is at rest."""
     for name in (INPUT, RESULT):
-        shown(page, name).wait_for()
+        see(shown(page, name))
     page.wait_for_function(
         "(names) => names.every((name) => [...document.images].some((each) => each.alt.endsWith(name) && "
         "each.complete && each.naturalWidth > 0))",
         arg=["as the kernel is given it", RESULT],
     )
-    page.locator(IDLE).wait_for()
+    see(page.locator(IDLE))
 
 
 def source(page, name=RESULT):
@@ -67,7 +67,7 @@ def wait_for_another(page, before, name=RESULT):
         "each.naturalWidth > 0 && each.getAttribute('src') !== before)",
         arg=[name, before],
     )
-    page.locator(IDLE).wait_for()
+    see(page.locator(IDLE))
 
 
 def link(page):
@@ -130,7 +130,7 @@ def test_the_first_screen_shows_input_and_result_together(visit):
 def test_nothing_is_wider_than_a_phone(visit, new_page):
     phone = new_page(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
     visit(phone)
-    phone.locator(".inspector").wait_for()
+    see(phone.locator(".inspector"))
     main = phone.get_by_test_id("stMain")
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     assert main.evaluate("(each) => each.scrollWidth") <= 390
@@ -177,8 +177,8 @@ def test_a_preset_changes_result_and_url_and_back_undoes_it(visit):
     np.testing.assert_allclose(pixels(page)[..., 0], np.clip(expected, 0, 255), atol=0.51)
     page.go_back()
     wait_for_link(page)
-    page.get_by_text(range_text(correlate(grey("chelsea"), SOBEL))).wait_for()
-    page.locator(IDLE).wait_for()  # the sidebar is drawn after the pictures
+    see(page.get_by_text(range_text(correlate(grey("chelsea"), SOBEL))))
+    see(page.locator(IDLE))  # the sidebar is drawn after the pictures
     np.testing.assert_array_equal(pixels(page), before)
     assert page.get_by_role("combobox", name="Kernel").input_value() == SOBEL_NAME
 
@@ -209,15 +209,15 @@ def test_a_hostile_url_is_answered_with_notes_and_runs_nothing(page, visit):
     script = "<img src=x onerror=alert(1)><script>alert(2)</script>"
     visit(stride="99", weights=script, image="../../x", bias="nan", nonsense=script)
     notes = page.get_by_test_id("stAlert")
-    notes.nth(4).wait_for()
+    see(notes.nth(4))
     said = "\n".join(notes.all_inner_texts())
     for name in ("stride", "weights", "picture", "bias"):
         assert f"The link's value for “{name}” cannot be used" in said
     assert "choices that this page does not have" in said
-    page.get_by_text("300 × 451 → 300 × 451 × 1").wait_for()
+    see(page.get_by_text("300 × 451 → 300 × 451 × 1"))
     assert page.get_by_test_id("stMain").locator("script, img[src=x]").count() == 0
     wait_for_link(page)
-    page.get_by_text(range_text(correlate(grey("chelsea"), SOBEL))).wait_for()
+    see(page.get_by_text(range_text(correlate(grey("chelsea"), SOBEL))))
 
 
 def test_a_cell_of_the_grid_is_edited_from_the_keyboard(visit):
@@ -228,13 +228,13 @@ def test_a_cell_of_the_grid_is_edited_from_the_keyboard(visit):
     grid.click(position={"x": box["width"] / 6, "y": 35 + 35 / 2})
     page.keyboard.press("Enter")
     editor = page.locator("#portal input, #portal textarea").first
-    editor.wait_for()
+    see(editor)
     editor.press("ControlOrMeta+a")
     page.keyboard.type("-7.5", delay=20)
     page.keyboard.press("Enter")
     wait_for_another(page, before)
     edited = [[-7.5, 0, 1], [-2, 0, 2], [-1, 0, 1]]
-    page.get_by_text(range_text(correlate(grey("chelsea"), edited))).wait_for()
+    see(page.get_by_text(range_text(correlate(grey("chelsea"), edited))))
     wait_for_link(page, weights="-7.5,0,1;-2,0,2;-1,0,1")
 
 
@@ -246,7 +246,7 @@ def test_compare_a_click_on_a_preset_takes_it(visit):
     wait_for_another(page, before)
     wait_for_link(page, preset="laplacian-4", tab="compare")
     expected = correlate(grey("chelsea"), [[0, 1, 0], [1, -4, 1], [0, 1, 0]])
-    page.get_by_text(range_text(expected)).wait_for()
+    see(page.get_by_text(range_text(expected)))
 
 
 # A picture of one's own
@@ -257,7 +257,7 @@ def own(page, visit):
     """The page with its uploader open."""
     visit()
     page.get_by_text("Your own picture").click()
-    page.get_by_text("Use the camera").wait_for()
+    see(page.get_by_text("Use the camera"))
     return page
 
 
@@ -277,17 +277,17 @@ def test_an_uploaded_picture_is_filtered_and_a_broken_one_leaves_it(own):
     page = own
     picture = np.random.default_rng(3).integers(0, 256, (90, 130), dtype=np.uint8)
     upload(page, "mine [x](y).png", png(picture))
-    page.get_by_text(range_text(correlate(picture.astype(float), SOBEL))).wait_for()
-    page.get_by_text("In · 90 × 130 × 1 · mine [x](y).png", exact=True).wait_for()
+    see(page.get_by_text(range_text(correlate(picture.astype(float), SOBEL))))
+    see(page.get_by_text("In · 90 × 130 × 1 · mine [x](y).png", exact=True))
     wait_for_link(page, image="own")
     before = source(page)
     upload(page, "broken.png", png(picture)[:2000])
     error = page.get_by_test_id("stSidebar").get_by_test_id("stAlert")
-    error.wait_for()
+    see(error)
     assert re.search(r"\w.*\.$", error.inner_text())
     assert source(page) == before
     page.get_by_role("button", name="Previous picture").click()
-    page.get_by_text("In · 300 × 451 × 1 · Chelsea, a cat", exact=True).wait_for()
+    see(page.get_by_text("In · 300 × 451 × 1 · Chelsea, a cat", exact=True))
 
 
 def test_a_file_over_the_limit_is_refused_with_a_sentence(own, tmp_path):
@@ -297,7 +297,7 @@ def test_a_file_over_the_limit_is_refused_with_a_sentence(own, tmp_path):
     with large.open("wb") as file:
         file.truncate(51_000_000)
     page.locator(".st-key-kernels-upload input[type=file]").set_input_files(large)
-    page.get_by_text(re.compile(r"must be 50(\.0)? ?MB or smaller")).wait_for()
+    see(page.get_by_text(re.compile(r"must be 50(\.0)? ?MB or smaller")))
     assert source(page) == before
 
 
@@ -307,14 +307,14 @@ def test_a_picture_of_too_many_pixels_is_refused_with_a_sentence(own):
     file = io.BytesIO()
     Image.new("1", (9000, 9000)).save(file, "PNG")
     upload(page, "many.png", file.getvalue())
-    page.get_by_text(re.compile("81.* megapixels .*the limit is 40")).wait_for()
+    see(page.get_by_text(re.compile("81.* megapixels .*the limit is 40")))
     assert source(page) == before
 
 
 def test_a_machine_without_a_camera_says_so(own):
     page = own
     page.get_by_text("Use the camera").click()
-    page.get_by_test_id("stCameraInput").wait_for()
+    see(page.get_by_test_id("stCameraInput"))
     assert page.get_by_test_id("stException").count() == 0
     page.get_by_text("Use the camera").click()
     page.get_by_test_id("stCameraInput").wait_for(state="detached")
@@ -328,7 +328,7 @@ def test_the_inspector_s_numbers_are_those_of_one_step_and_of_keras(visit):
     page = visit(preset="sobel-y", stride="2", bias="-20", padding="reflect", side="24")
     inspector = page.locator(".inspector")
     value = inspector.get_by_test_id("output-value")
-    inspector.locator("[data-testid=output-value][data-value]").wait_for()
+    see(inspector.locator("[data-testid=output-value][data-value]"))
     assert inspector.get_by_test_id("output-size").inner_text() == "8 × 12"
 
     picture = images.read_image(images.SAMPLES["chelsea"].read_bytes())
@@ -345,7 +345,7 @@ def test_the_inspector_s_numbers_are_those_of_one_step_and_of_keras(visit):
         }
         grid.click(position=place)
         position = inspector.locator(f"[data-testid=position][data-row='{row}'][data-col='{col}']")
-        position.wait_for()
+        see(position)
         expected = convolution.step(tile, weights, row, col, stride=2, bias=-20, padding="reflect")
         cells = inspector.locator(".products td")
         for name, numbers in (("pixel", expected.patch), ("product", expected.products)):
@@ -353,7 +353,7 @@ def test_the_inspector_s_numbers_are_those_of_one_step_and_of_keras(visit):
             np.testing.assert_allclose(read, np.ravel(numbers), rtol=1e-5, atol=1e-4)
         assert float(value.get_attribute("data-value")) == pytest.approx(float(np.ravel(expected.total)[0]), abs=1e-4)
         keras = inspector.locator("[data-testid=keras-says][data-equal=true]")
-        keras.wait_for()
+        see(keras)
         assert keras.inner_text().endswith("✓")
         assert float(keras.get_attribute("data-value")) == pytest.approx(float(np.ravel(expected.total)[0]), abs=1e-3)
 
@@ -366,7 +366,7 @@ def test_downloads_are_the_computed_arrays(visit):
     expected = correlate(grey("chelsea"), [[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
     page.get_by_role("tab", name="Download").click()
     wait_for_link(page, preset="sobel-y", display="clipped", tab="download")
-    page.locator(IDLE).wait_for()  # a download asked for while the page is drawn anew would be another run's
+    see(page.locator(IDLE))  # a download asked for while the page is drawn anew would be another run's
 
     def fetch(label, name):
         with page.expect_download() as waiting:

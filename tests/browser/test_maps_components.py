@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import maps_page
 import numpy as np
 import pytest
+from conftest import see
 from maps_page import CHANNELS, HOSTILE_NAME, colour_of
 from streamlit.testing.v1 import AppTest
 
@@ -27,14 +28,14 @@ def open_case(page, address):
 
     def start(at=page, **case):
         at.goto(f"{address}/?{urlencode({'case': json.dumps(case)})}")
-        at.locator("[data-drawn]").first.wait_for()
+        see(at.locator("[data-drawn]").first)
         return at
 
     return start
 
 
 def python_has(page, answer, heard):
-    page.get_by_text(f"Python has {answer} and heard {heard}", exact=True).wait_for()
+    see(page.get_by_text(f"Python has {answer} and heard {heard}", exact=True))
 
 
 def square(page, channel):
@@ -84,6 +85,7 @@ def test_a_click_reaches_python_once_and_the_page_may_move_on(open_case):
     python_has(page, 41, [41])
     page.get_by_role("button", name="Select 31").click()
     python_has(page, 31, [41])
+    see(page.locator("[aria-selected=true][data-channel='31']"))
     assert selected(page) == [31]
     square(page, 41).click()
     python_has(page, 41, [41, 41])
@@ -108,7 +110,7 @@ def test_pointing_shows_the_map_larger_with_its_label(open_case):
     page = open_case()
     square(page, 57).hover()
     peek = page.get_by_test_id("peek")
-    peek.wait_for()
+    see(peek)
     assert peek.inner_text() == "channel 57 · mean 0.42 · 61 % zeros"
     box, at = peek.bounding_box(), square(page, 57).bounding_box()
     assert box["width"] > at["width"]
@@ -237,7 +239,7 @@ def test_the_strip_follows_the_theme(page, open_case):
     ramps = page.locator(".foot .ramp")
     light = [each.get_attribute("style") for each in ramps.all()]
     page.emulate_media(color_scheme="dark")
-    page.locator(".foot .ramp[style*='rgb(30, 32, 38)']").wait_for()
+    see(page.locator(".foot .ramp[style*='rgb(30, 32, 38)']"))
     dark = [each.get_attribute("style") for each in ramps.all()]
     assert [before == after for before, after in zip(light, dark, strict=True)] == [True, True, False]
 
