@@ -175,7 +175,7 @@ PRESETS: Mapping[str, Preset] = {
         Recipe(
             steps=64,
             rule=ADAM,
-            step_size=0.05,
+            step_size=0.06,
             parameterisation=FOURIER,
             decorrelate=True,
             jitter=8,

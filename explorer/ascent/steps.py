@@ -244,9 +244,13 @@ def _redirected_rules() -> dict[str, str]:
 
 
 def _redirected(operation: Any, gradient: Any) -> Any:
-    before, after = operation.inputs[0], operation.outputs[0]
-    is_open = before > 0 if operation.type == "Relu" else (after > 0) & (after < 6)
-    through = tf.where(is_open, gradient, tf.zeros_like(gradient))
+    plain = tf.raw_ops.ReluGrad if operation.type == "Relu" else tf.raw_ops.Relu6Grad
+    through = plain(gradients=gradient, features=operation.outputs[0])
     axes = list(range(1, len(gradient.shape)))
-    shut = tf.reduce_all(tf.equal(through, 0), axis=axes, keepdims=True)
-    return tf.where(shut & (before <= 0), tf.nn.relu(gradient), through)
+    most, least = (reduce(through, axes, keepdims=True) for reduce in (tf.reduce_max, tf.reduce_min))
+    shut = tf.equal(most, 0) & tf.equal(least, 0)
+
+    def opened() -> Any:
+        return tf.where(shut & (operation.inputs[0] <= 0), tf.nn.relu(gradient), through)
+
+    return tf.cond(tf.reduce_any(shut), opened, lambda: through)

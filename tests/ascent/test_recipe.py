@@ -92,7 +92,7 @@ def test_chollet_in_grey_levels():
 
 def test_what_the_other_recipes_are_made_of():
     lucid, smooth = PRESETS["lucid"].recipe, PRESETS["smooth"].recipe
-    assert (lucid.rule, lucid.parameterisation, lucid.decorrelate, lucid.step_size) == ("adam", "fourier", True, 0.05)
+    assert (lucid.rule, lucid.parameterisation, lucid.decorrelate, lucid.step_size) == ("adam", "fourier", True, 0.06)
     assert all((smooth.jitter, smooth.rotation, smooth.scale, smooth.total_variation, smooth.blur))
     assert (DREAMING.start, DREAMING.objective, DREAMING.octaves) == ("picture", "dream", 3)
     assert (INVERTING.octaves, INVERTING.jitter, INVERTING.rotation, INVERTING.scale) == (1, 0, 0, 0)
