@@ -20,12 +20,12 @@ with frame.page(
 
     visit = links.restore("filters", filter_options.CONTROLS)
     frame.notes(visit.notes)
-    filter_stage.draw_mode()
+    grow = filter_stage.draw_mode()
     asked = filter_options.choose()
     links.share("filters", filter_options.CONTROLS)
     frame.notes(asked.notes)
 
-    seen = filter_stage.draw(asked, dark=frame.is_dark())
+    seen = filter_stage.draw(asked, grow=grow, dark=frame.is_dark())
 
     frame.explain(
         "filters",

@@ -77,6 +77,10 @@ class SizeChoice(Whole):
         """Nothing, or a number in the range."""
         return value is None or super().allows(value)
 
+    def widget(self, **options: Any) -> None:
+        """A number field that can be emptied again."""
+        st.number_input(min_value=self.low, max_value=self.high, step=1, value=None, **options)
+
 
 class PatternChoice(Whole):
     """The place of a grown picture; nothing for the first."""

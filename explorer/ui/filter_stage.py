@@ -74,15 +74,13 @@ def draw_mode() -> bool:
     return pressed
 
 
-def draw(asked: Asked, *, dark: bool) -> Seen:
+def draw(asked: Asked, *, grow: bool, dark: bool) -> Seen:
     """Grow where that was asked for; else show what has grown, or what there is to see before.
 
     Raises:
         ExplorerError: as the functions of :mod:`explorer.ascent`.
     """
-    pressed = bool(state.get(options.GROW_NOW))
-    state.put(options.GROW_NOW, None)
-    growth = filter_growing.grow(asked, dark=dark) if pressed else filter_growing.found(asked)
+    growth = filter_growing.grow(asked, dark=dark) if grow else filter_growing.found(asked)
     place = options.PATTERN.current() or 0
     if not shows_atlas(asked, growth):
         st.caption(options.MODE_SENTENCES[asked.mode])

@@ -27,7 +27,7 @@ def drawn(monkeypatch):
     """Inside the app."""
     drawn = Drawn()
     monkeypatch.setattr(site, "st", drawn)
-    monkeypatch.setattr(state, "get", lambda key, default=None: key == state.SHELL)
+    monkeypatch.setattr(state, "get", lambda key: key == state.SHELL)
     return drawn
 
 
