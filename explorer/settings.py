@@ -45,6 +45,8 @@ MAX_ASCENT_PICTURES = 64
 """Most patterns grown together."""
 MAX_ASCENT_BYTES = 1_500 * MEGABYTE
 """Bytes that one batch of growing patterns may take in a network, by an estimate; more are split into batches."""
+MAX_ASCENT_STEP_BYTES = 6_000 * MEGABYTE
+"""Bytes that a step may take at all, by the same estimate: one picture, or several that are kept apart."""
 MAX_GROWTH_BYTES = 24 * MEGABYTE
 """Bytes of pictures kept of one growth, for its animation and its scores."""
 TRIAL_SECONDS = 120.0
@@ -67,6 +69,7 @@ class Settings:
         max_kernel_bytes: largest kernel JSON file that is read, in bytes.
         weights_dir: folder in which weights of published networks are looked for first; ``EXPLORER_WEIGHTS_DIR``.
         max_ascent_work: most pixels × pictures × steps of one gradient ascent.
+        max_ascent_pixels: most pixels × pictures that grow together.
         max_shown_side: pictures are sent to the browser at most this wide and high, in pixels.
     """
 
@@ -76,6 +79,7 @@ class Settings:
     max_kernel_bytes: int = 100_000
     weights_dir: Path | None = None
     max_ascent_work: float = 4e9
+    max_ascent_pixels: float = 70e6
     max_shown_side: int = 1460  # Streamlit would shrink a wider one again, and blur it
 
 
@@ -86,6 +90,7 @@ HOSTED = replace(
     max_image_bytes=15 * MEGABYTE,
     max_image_pixels=16 * MEGAPIXEL,
     max_ascent_work=40e6,
+    max_ascent_pixels=1.5e6,
 )
 
 

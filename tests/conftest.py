@@ -3,11 +3,18 @@
 from pathlib import Path
 
 import pytest
+from streamlit import config
 from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT = 60
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_collection_after_each_run():
+    """Streamlit collects garbage after each run of a page: with TensorFlow loaded that takes longer than the run."""
+    config.set_option("runner.postScriptGC", False)
 
 
 @pytest.fixture

@@ -1,16 +1,22 @@
 import io
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from explorer import atlas
+from explorer.ascent import PRESETS
 from explorer.models import load_pretrained
 
 
 @pytest.fixture(scope="module")
 def network():
     return load_pretrained("EfficientNetLite0")
+
+
+def test_it_was_grown_by_the_preset_as_it_is():
+    assert atlas.atlas().recipe == asdict(PRESETS[atlas.atlas().preset].recipe)
 
 
 def test_a_row_for_each_depth_and_one_of_classes():

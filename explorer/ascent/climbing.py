@@ -31,11 +31,11 @@ from explorer.errors import LayerError, MethodError, ModelError
 from explorer.models.graph import visits, visits_for, without_relu
 from explorer.models.layers import unknown_layer
 from explorer.models.sizing import fit
-from explorer.settings import MAX_ASCENT_BYTES, MAX_ASCENT_PICTURES, MAX_ASCENT_SIDE
+from explorer.settings import MAX_ASCENT_BYTES, MAX_ASCENT_PICTURES, MAX_ASCENT_SIDE, MAX_ASCENT_STEP_BYTES
 
 DEFAULT_SIDE = 128
 """Height and width, in pixels, of patterns for a network that accepts any size."""
-OF_ONE_SIZE = frozenset({"Flatten", "Reshape", "Permute", "Cropping2D", "CenterCrop", "Resizing"})
+OF_ONE_SIZE = frozenset({"Flatten", "Reshape", "Permute", "PReLU", "Cropping2D", "CenterCrop", "Resizing"})
 """Kinds of layers after which a picture of another size would not fit, or would not be another size."""
 Size = int | tuple[int, int] | None
 
@@ -161,7 +161,7 @@ def diversify(
     """
     if not isinstance(count, int | np.integer) or not 2 <= count <= 9:
         raise MethodError(f"count is {count!r}; it is a whole number from 2 to 9.")
-    return ascend(model, layer, [channel] * count, diversity=diversity, max_bytes=2**62, **options)
+    return ascend(model, layer, [channel] * count, diversity=diversity, **options)
 
 
 def dream(
@@ -286,9 +286,7 @@ class _Climb:
         for number, (sides, last) in enumerate(octaves):
             held = self._held(sides)
             step = step_of(self.network, self._shape(held))
-            rows = rows or _split(
-                len(names), _bytes_of(step_of(self.network, self._shape(self._held(self.size)))), max_bytes
-            )
+            rows = rows or self._rows(len(names), max_bytes)
             held_now = (
                 self._first(held, names, start)
                 if pixels is None
@@ -320,6 +318,22 @@ class _Climb:
             outputs_of(self.network, self.layer, self._octaves()[0][0], below=self.below)
         except LayerError as error:
             raise LayerError(f"{error} It is the smallest of {count} octaves: fewer would do, too.") from error
+
+    def _rows(self, count: int, max_bytes: int) -> list[slice]:
+        """The pictures in batches; those that are kept apart stay in one.
+
+        Raises:
+            LayerError: even so a step would take too much memory.
+        """
+        each = _bytes_of(step_of(self.network, self._shape(self._held(self.size))))
+        rows = [slice(0, count)] if self.diversity > 0 else _split(count, each, max_bytes)
+        largest = each * max(row.stop - row.start for row in rows)
+        if largest > MAX_ASCENT_STEP_BYTES:
+            raise LayerError(
+                f"A step would take about {largest / 1e9:.1f} GB of memory; {MAX_ASCENT_STEP_BYTES / 1e9:.0f} GB is "
+                "the limit. Take fewer pictures or a smaller size."
+            )
+        return rows
 
     def _octaves(self) -> list[tuple[tuple[int, int], int]]:
         """Each size, and how many steps have been made when it is done."""
@@ -497,7 +511,7 @@ def _bytes_of(step: Callable[..., Any]) -> int:
 
 
 def natural_size(model: Any, layer: str, most: int = DEFAULT_SIDE) -> tuple[int, int]:
-    """A size for patterns that the network surely takes: its own, or a smaller one where the layer allows it.
+    """A size for patterns: the network's own, or a smaller one where the layers on the way suggest that it fits.
 
     Args:
         model: as in :func:`ascend`.
@@ -515,9 +529,17 @@ def natural_size(model: Any, layer: str, most: int = DEFAULT_SIDE) -> tuple[int,
     own = height or DEFAULT_SIDE, width or DEFAULT_SIDE
     if max(own) <= most:
         return own
-    every = visits(network.model)
+    return own if reads_one_size(model, layer) else (most, most)
+
+
+def reads_one_size(model: Any, layer: str) -> bool:
+    """Whether something between the picture and a layer needs pictures of one size, as far as the layers tell.
+
+    Raises:
+        LayerError: there is no such layer.
+    """
+    every = visits(network_of(model).model)
     slots = {visit.path: visit.outputs[0] for visit in every}
     if layer not in slots:
         raise LayerError(unknown_layer(layer, list(slots)))
-    before = visits_for(every, {slots[layer]})
-    return own if any(type(visit.layer).__name__ in OF_ONE_SIZE for visit in before) else (most, most)
+    return any(type(visit.layer).__name__ in OF_ONE_SIZE for visit in visits_for(every, {slots[layer]}))

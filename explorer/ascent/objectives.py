@@ -57,7 +57,16 @@ def alikeness(outputs: Any) -> Any:
     """
     values = tf.cast(outputs, tf.float32)
     flat = tf.reshape(values, (tf.shape(values)[0], -1, values.shape[-1]))
+    cells = values.shape[1:-1].num_elements()
+    if cells is not None and cells < values.shape[-1]:  # the same products from smaller matrices
+        products = tf.reduce_sum(tf.square(tf.einsum("isc,jtc->ijst", flat, flat)), axis=(2, 3))
+        lengths = tf.sqrt(tf.maximum(tf.linalg.diag_part(products), 1e-12))
+        return _mean_of_others(products / (lengths[:, tf.newaxis] * lengths))
     grams = tf.math.l2_normalize(tf.reshape(tf.matmul(flat, flat, transpose_a=True), (tf.shape(values)[0], -1)), axis=1)
-    cosines = tf.matmul(grams, grams, transpose_b=True)
-    others = tf.cast(tf.maximum(tf.shape(values)[0] - 1, 1), tf.float32)
+    return _mean_of_others(tf.matmul(grams, grams, transpose_b=True))
+
+
+def _mean_of_others(cosines: Any) -> Any:
+    """Of each row (N, N) the mean without the diagonal, (N,)."""
+    others = tf.cast(tf.maximum(tf.shape(cosines)[0] - 1, 1), tf.float32)
     return (tf.reduce_sum(cosines, axis=1) - tf.linalg.diag_part(cosines)) / others

@@ -209,7 +209,8 @@ def without_relu(layer: Any) -> Callable[..., Tensor] | None:
 
 
 def _convolved(layer: Any, x: Tensor) -> Tensor:
-    product = layer.convolution_op(tf.cast(x, layer.compute_dtype), layer.kernel)
+    kernel = tf.cast(tf.convert_to_tensor(layer.kernel), layer.compute_dtype)
+    product = layer.convolution_op(tf.cast(x, layer.compute_dtype), kernel)
     return product if layer.bias is None else product + tf.cast(tf.convert_to_tensor(layer.bias), product.dtype)
 
 

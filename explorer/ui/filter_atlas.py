@@ -59,5 +59,6 @@ def _sheet(row: Row, *, dark: bool) -> bytes:
 def _regrow(row: Row, channel: int | None) -> None:
     """A pattern was clicked: grow it before the person's eyes."""
     if channel is not None:
-        options.open_at(row.layer, [channel], preset=atlas.atlas().preset)
+        book = atlas.atlas()
+        options.open_at(row.layer, [channel], preset=book.preset, seed=book.seed, size=book.grown)
         options.grow_now()

@@ -11,7 +11,7 @@ from explorer.ascent import PRESETS, Growth, Selectivity, ascend, selectivity
 from explorer.kernels import Kernel
 from explorer.ui import cache, filter_weights
 from explorer.ui.feature_lab import picture_set
-from explorer.ui.filter_options import DREAM, INVERT, Asked
+from explorer.ui.filter_options import DREAM, INVERT, Asked, width_of
 from explorer.ui.filter_stage import Seen
 from explorer.ui.gallery import gallery
 from explorer.ui.texts import plain
@@ -88,7 +88,7 @@ def _rgb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def weights(seen: Seen) -> None:
     """The layer's kernels beside hand-made ones."""
-    channels = seen.asked.channels or tuple(range(min(12, seen.asked.layer.output_shape[-1] or 1)))
+    channels = seen.asked.channels or tuple(range(min(12, width_of(seen.asked.layer))))
     filter_weights.draw(
         seen.asked.classifier, seen.asked.layer, seen.asked.layers, channels, dark=seen.dark, grow=of_hand_made
     )

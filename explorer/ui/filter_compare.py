@@ -56,7 +56,7 @@ def _other(seen: Seen, against: str) -> Classifier:
     """The network beside.
 
     Raises:
-        LayerError: it has no such layer, or too few channels.
+        LayerError: it has no such layer.
         ModelError: it cannot be had.
     """
     if against == "untrained":

@@ -71,10 +71,10 @@ def _objective(asked: Asked) -> str:
             "\n\n"
             r"$$ J(x) = 1 - \frac{\lVert f(x) - f(x_0) \rVert^2}{\lVert f(x_0) \rVert^2} $$"
         )
-    if asked.is_class_layer and asked.mode != DREAM:
+    if asked.climbs_logits:
         return (
-            "The score is the class's logit $z_k(x)$, before the softmax: a probability could also grow by making all "
-            "other classes less likely."
+            "The score is the class's logit $z_k(x)$, before the softmax or sigmoid: a probability could also grow by "
+            "making all other classes less likely, and hardly moves where it is near 1."
         )
     formulas = {
         "mean": r"J(x) = \frac{1}{HW} \sum_{r,c} a_{r,c,k}(x)",

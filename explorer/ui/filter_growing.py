@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +87,7 @@ def grow(asked: Asked, *, dark: bool, stop: str = "filters.stop", remember: bool
         bar, curves = st.container(), st.empty()
         st.caption(f"Growing {what(asked)}.")
     grid = left.empty()
-    with bar, progress(stop, "Compiling the climb…") as report:
+    with _emptied(place), bar, progress(stop, "Compiling the climb…") as report:
         drawn = time.monotonic()
         frames = climb(asked)
         for frame in frames:
@@ -100,8 +101,16 @@ def grow(asked: Asked, *, dark: bool, stop: str = "filters.stop", remember: bool
             report(frame.step / max(1, frame.steps))
     growth.newest()
     cache.shelf().get_or_make(asked.key, lambda: growth, lambda one: one.nbytes)
-    place.empty()
     return growth
+
+
+@contextmanager
+def _emptied(place: Any) -> Iterator[None]:
+    """Leave nothing half grown on the page, whether the work is done or ends with an error."""
+    try:
+        yield
+    finally:
+        place.empty()
 
 
 def _draw(grid: Any, curves: Any, growth: Growth, *, dark: bool) -> None:
@@ -159,7 +168,12 @@ def what(asked: Asked) -> str:
 def check_work(asked: Asked) -> None:
     """Raise a :class:`LayerError` where it would take a shared machine too long."""
     limit = cache.limits().max_ascent_work
-    work = len(labels(asked)) * asked.size[0] * asked.size[1] * asked.recipe.steps
+    pixels = len(labels(asked)) * asked.size[0] * asked.size[1]
+    work = pixels * asked.recipe.steps
+    if pixels > cache.limits().max_ascent_pixels:
+        raise LayerError(
+            f"That is {what(asked)}: more than this copy holds at once. Take fewer channels, or a smaller size."
+        )
     if work > limit:
         raise LayerError(
             f"That is {what(asked)}: {work / limit:.1f} times what this copy allows at once. Take fewer channels or "

@@ -10,13 +10,13 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer import overview
-from explorer.ascent import DREAMING, INVERTING, OPTIONS, PRESETS, Recipe, natural_size
+from explorer.ascent import DREAMING, INVERTING, OPTIONS, PRESETS, Recipe, natural_size, reads_one_size
 from explorer.errors import LayerError
 from explorer.models import Classifier, LayerSummary
+from explorer.models.graph import visits, without_relu
 from explorer.settings import MAX_ASCENT_PICTURES, MAX_ASCENT_SIDE
 from explorer.ui import cache, filter_weights, frame, networks, pickers, state
 from explorer.ui.controls import Control, Select, Slider, Switch, Whole, of_option
-from explorer.ui.feature_strip import most_active
 from explorer.ui.pickers import Chosen
 from explorer.ui.texts import plain
 
@@ -142,7 +142,21 @@ CHANNELS = ChannelsChoice(
     default="0-15",
     help=f"Such as 0-15, or 3, 17, 40-43; at most {MAX_ASCENT_PICTURES}.",
 )
-DREAMED = ChannelsChoice(
+
+
+class DreamedChoice(ChannelsChoice):
+    """Numbers and ranges only; nothing stands for all channels."""
+
+    def allows(self, value: Any) -> bool:
+        """A text that could be a list of channels."""
+        return super().allows(value) and value.strip() not in (RANDOM, ACTIVE)
+
+    def allowed(self) -> str:
+        """How it is written."""
+        return "channels are written as 0-15, or 3, 17, 40-43"
+
+
+DREAMED = DreamedChoice(
     key=f"{PAGE}.dream_channels",
     label="Channels that dream",
     default="",
@@ -272,6 +286,18 @@ class Asked:
         return cache.fitted(self.classifier.key, chosen.sha, self.classifier, chosen.picture.pixels)[0]
 
     @property
+    def below_relu(self) -> bool:
+        """Whether the score is taken before a ReLU of the layer's own."""
+        layer = next(visit.layer for visit in visits(self.classifier.model) if visit.path == self.layer.path)
+        return self.direction < 0 and without_relu(layer) is not None
+
+    @property
+    def climbs_logits(self) -> bool:
+        """Whether the score is a logit of the network."""
+        is_one_unit = self.layer.path == self.classifier.output_path and self.layer.output_shape == (1,)
+        return self.recipe.objective != "dream" and (self.is_class_layer or is_one_unit)
+
+    @property
     def is_class_layer(self) -> bool:
         """Whether the layer's channels are the network's classes."""
         return is_class_layer(self.classifier, self.layers, self.layer)
@@ -348,7 +374,7 @@ def choose() -> Asked:
         layer=layer,
         mode=mode,
         channels=channels[:1] if mode == ANSWERS else channels,
-        recipe=_recipe(),
+        recipe=_recipe(classifier, layer, notes),
         size=natural if side is None else (side, side),
         seed=SEED.current(),
         direction=-1 if LEAST.current() and mode in (PATTERNS, ANSWERS) else 1,
@@ -362,9 +388,13 @@ def _sides(size: tuple[int, int]) -> str:
     return str(size[0]) if size[0] == size[1] else f"{size[0]} × {size[1]}"
 
 
-def _recipe() -> Recipe:
-    """The parts as they are set. A part that the sidebar does not show at present counts all the same."""
-    return Recipe(**{name: control.current() for name, control in PARTS.items()})
+def _recipe(classifier: Classifier, layer: LayerSummary, notes: list[str]) -> Recipe:
+    """The parts as they are set; octaves only where the layer can be reached with pictures of other sizes."""
+    recipe = Recipe(**{name: control.current() for name, control in PARTS.items()})
+    if recipe.octaves > 1 and reads_one_size(classifier, layer.path):
+        notes.append("This layer is reached by pictures of one size only, so there is one octave.")
+        return recipe.but(octaves=1)
+    return recipe
 
 
 def _draw_parts() -> None:
@@ -382,7 +412,7 @@ def _draw_parts() -> None:
 
 def _draw_channels(classifier: Classifier, layers: Sequence[LayerSummary], layer: LayerSummary, chosen: Chosen) -> None:
     """The field for the channels, and buttons that fill it in."""
-    width = layer.output_shape[-1] or 1
+    width = width_of(layer)
     CHANNELS.draw()
     with st.container(horizontal=True, gap="small"):
         for name, label, text in (
@@ -399,7 +429,7 @@ def _draw_channels(classifier: Classifier, layers: Sequence[LayerSummary], layer
                 help={
                     "first": "The first sixteen.",
                     "random": "Sixteen by the seed.",
-                    "active": f"The sixteen that answer most to {plain(chosen.label)}.",
+                    "active": f"The sixteen that vary most over {plain(chosen.label)}.",
                 }[name],
             )
     if is_class_layer(classifier, layers, layer):
@@ -437,7 +467,7 @@ def _channels(mode: str, classifier: Classifier, layer: LayerSummary, chosen: Ch
     Raises:
         LayerError: it names none.
     """
-    width = layer.output_shape[-1] or 1
+    width = width_of(layer)
     if mode == INVERT:
         return ()
     if mode == DREAM:
@@ -450,11 +480,17 @@ def _channels(mode: str, classifier: Classifier, layer: LayerSummary, chosen: Ch
     if written == ACTIVE:
         picture, _ = cache.fitted(classifier.key, chosen.sha, classifier, chosen.picture.pixels)
         values = cache.all_maps(classifier.key, chosen.sha, classifier, picture)[layer.path]
-        strongest = most_active(values, SIXTEEN) if values.ndim == 3 else np.argsort(-values, kind="stable")[:SIXTEEN]
-        return tuple(int(channel) for channel in strongest)
+        cells = values.reshape(-1, values.shape[-1])
+        answer = cells.std(axis=0) if len(cells) > 1 else cells[0]
+        return tuple(np.argsort(-answer, kind="stable")[:SIXTEEN].tolist())
     if written == CHANNELS.default:  # on a fresh page a layer of few channels shows them all
         return tuple(range(min(width, SIXTEEN)))
     return numbers(written, width)
+
+
+def width_of(layer: LayerSummary) -> int:
+    """How many channels a layer has; 1 where its output is a single number."""
+    return (layer.output_shape or (1,))[-1] or 1
 
 
 def numbers(written: str, width: int) -> tuple[int, ...]:
@@ -474,9 +510,7 @@ def numbers(written: str, width: int) -> tuple[int, ...]:
     for piece in filter(None, re.split(r"[\s,]+", re.sub(r"\s*[-–]\s*", "-", written))):
         ends = re.fullmatch(r"(\d{1,7})(?:-(\d{1,7}))?", piece)
         if ends is None:
-            raise LayerError(
-                f"“{piece[:40]}” is not a channel. Channels are written as 0-15, or 3, 17, 40-43, or random, or active."
-            )
+            raise LayerError(f"“{piece[:40]}” is not a channel. Channels are written as 0-15, or 3, 17, 40-43.")
         low, high = int(ends[1]), int(ends[2] or ends[1])
         if not low <= high < width:
             raise LayerError(f"The layer has the channels 0 to {width - 1}; “{piece}” is not among them.")
@@ -491,8 +525,13 @@ def pick_pattern(place: int | None) -> None:
     PATTERN.put(place)
 
 
-def open_at(path: str, channels: Sequence[int], *, preset: str = "lucid") -> None:
+def open_at(
+    path: str, channels: Sequence[int], *, preset: str = "lucid", seed: int = 0, size: int | None = None
+) -> None:
     """Set the page to some channels of a layer, from elsewhere."""
+    SEED.put(seed)
+    SIZE.put(size)
+    LEAST.put(False)
     MODE.put(PATTERNS)
     PRESET.put(preset)
     fresh_parts()

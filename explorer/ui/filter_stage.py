@@ -159,9 +159,10 @@ def _dead(seen: Seen, growth: Growth) -> None:
     """Say which filters did not light."""
     if unlit := _unlit(seen, growth):
         dead = ", ".join(growth.labels[place] for place in sorted(unlit)[:8]) + (" …" if len(unlit) > 8 else "")
+        way = "fell below" if seen.asked.direction < 0 else "rose above"
         st.info(
-            f"{plain(dead)}: the score never rose above the start's, although it was followed from below the ReLU. "
-            "Another start, seed or preset may light it; some filters are dead after training.",
+            f"{plain(dead)}: the score never {way} the start's. Where a ReLU is shut, the way was followed as if it "
+            "were open. Another start, seed or preset may light it; some filters are dead after training.",
             icon=":material/light_off:",
         )
 
@@ -220,8 +221,8 @@ def _score_name(asked: Asked) -> str:
     if asked.mode == INVERT:
         return "likeness of the features (1: the same)"
     names = {"mean": "mean activation", "centre": "centre unit", "dream": "mean square"}
-    name = "logit" if asked.is_class_layer else names[asked.recipe.objective]
-    return f"{name} before the ReLU" if asked.direction < 0 and not asked.is_class_layer else name
+    name = "logit" if asked.climbs_logits else names[asked.recipe.objective]
+    return f"{name} before the ReLU" if asked.below_relu else name
 
 
 def _onward(seen: Seen) -> None:

@@ -3,14 +3,15 @@
 import pytest
 
 from explorer.models import PRETRAINED
-from explorer.ui import attribution_options, feature_options
+from explorer.ui import attribution_options, feature_options, filter_options
 from explorer.ui.feature_strip import CLASSES
-from tests.pages.visiting import Visits, component, looked
+from tests.pages.visiting import Visits, component, looked, said
 
 QUICK = ("EfficientNetLite0", "MobileNetV3Small")
 PUBLISHED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in PRETRAINED]
 FEATURE_MAPS = Visits("feature_maps", feature_options.TABS)
 GRAD_CAM = Visits("grad_cam", attribution_options.TABS)
+FILTERS = Visits("filters", filter_options.TABS)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -28,3 +29,7 @@ def test_every_published_network_goes_through_the_pages(name):
     why = looked(GRAD_CAM.start(link={"model": name}))
     assert component(why, "ledger")["channels"]
     assert len(why.radio(key="grad_cam.top").options) == 5
+    grown = FILTERS.start(link={"model": name, "preset": "keras", "steps": "1", "channels": "0-2"})
+    looked(grown.button(key="filters.grow").click().run())
+    assert len(component(grown, "channel_grid")["channels"]) == 3
+    assert "Keras example, with parts changed" in said(grown)
