@@ -231,10 +231,13 @@ def _traced(
 
 
 _REDIRECTED = "ExplorerRedirectedRelu"
+NEAREST = 3
+"""So many ReLUs before the layer can be followed while they are shut. To look for it at all of them makes a step half
+as long again, and farther back a layer without a single open unit does not occur."""
 
 
 def _redirected_rules() -> dict[str, str]:
-    """At a ReLU that is shut everywhere in a picture, the way up is followed as if it were open.
+    """At one of the nearest ReLUs that is shut everywhere in a picture, the way up is followed as if it were open.
 
     Otherwise a unit that starts dead would have no gradient and stay grey for ever. Where any of the gradient goes
     through, it is left alone. Source: Lucid, ``redirected_relu_grad``.
@@ -246,6 +249,10 @@ def _redirected_rules() -> dict[str, str]:
 def _redirected(operation: Any, gradient: Any) -> Any:
     plain = tf.raw_ops.ReluGrad if operation.type == "Relu" else tf.raw_ops.Relu6Grad
     through = plain(gradients=gradient, features=operation.outputs[0])
+    graph = tf.compat.v1.get_default_graph()
+    graph.add_to_collection(_REDIRECTED, operation)  # gradients are built backwards: the nearest ReLU comes first
+    if len(graph.get_collection(_REDIRECTED)) > NEAREST:
+        return through
     axes = list(range(1, len(gradient.shape)))
     most, least = (reduce(through, axes, keepdims=True) for reduce in (tf.reduce_max, tf.reduce_min))
     shut = tf.equal(most, 0) & tf.equal(least, 0)
