@@ -170,12 +170,12 @@ def check_work(asked: Asked) -> None:
     limit = cache.limits().max_ascent_work
     pixels = len(labels(asked)) * asked.size[0] * asked.size[1]
     work = pixels * asked.recipe.steps
-    if pixels > cache.limits().max_ascent_pixels:
-        raise LayerError(
-            f"That is {what(asked)}: more than this copy holds at once. Take fewer channels, or a smaller size."
-        )
     if work > limit:
         raise LayerError(
             f"That is {what(asked)}: {work / limit:.1f} times what this copy allows at once. Take fewer channels or "
             "steps, or a smaller size."
+        )
+    if pixels > cache.limits().max_ascent_pixels:
+        raise LayerError(
+            f"That is {what(asked)}: more than this copy holds at once. Take fewer channels, or a smaller size."
         )

@@ -300,6 +300,7 @@ def test_a_dream_is_one_picture_grown_from_the_person_s_own(flat):
     assert f"to **{some.scores[0]:.3g}**" in said(looked(press(at)))
 
 
+@pytest.mark.slow
 def test_a_picture_is_inverted_at_depths_up_to_the_chosen_layer(flat):
     at = looked(press(start(flat, mode="invert", layer="conv2", size=12, steps=3)))
     paths = [label.partition(" · ")[0] for label in words(at)]
@@ -331,6 +332,7 @@ def test_the_seed_and_every_part_count(flat, asked_for):
     assert (asked.size, asked.channels, asked.direction, asked.mode) == ((12, 12), FOUR, 1, "patterns")
 
 
+@pytest.mark.slow
 def test_a_start_from_one_s_own_picture_depends_on_it_and_another_start_does_not(flat, asked_for):
     keys = []
     for part in ({"start": "picture"}, {}):
@@ -345,6 +347,7 @@ def test_a_start_from_one_s_own_picture_depends_on_it_and_another_start_does_not
 # Dead filters
 
 
+@pytest.mark.slow
 def test_a_filter_that_does_not_light_says_so(flat):
     model = NETWORKS["flat"]()
     kernel, bias = model.get_layer("conv2").get_weights()
@@ -360,6 +363,7 @@ def test_a_filter_that_does_not_light_says_so(flat):
     assert not alive.info
 
 
+@pytest.mark.slow
 def test_the_bundled_network_s_dead_filter_says_so():
     at = looked(press(start(layer="block6a_expand_relu", preset="keras", steps=2, size=32, channels="178, 7")))
     assert [label.endswith("did not light") for label in words(at)] == [True, False]
@@ -509,6 +513,7 @@ def test_more_channels_than_can_grow_together_give_a_sentence():
     looked(at)
 
 
+@pytest.mark.slow
 def test_random_channels_are_sixteen_by_the_seed_and_the_most_active_those_that_vary_most(asked_for):
     at = start(layer="block2a_expand_relu", channels="random", seed=5)
     at = again(at, seed=6)
@@ -602,6 +607,7 @@ def test_one_sigmoid_unit_looks_for_the_second_class_and_least_for_the_first():
     assert float(lines[0][1]) < float(lines[0][0])
 
 
+@pytest.mark.slow
 def test_a_grey_network_grows_grey_pictures_in_every_mode(sent):
     network = both_signs("grey")
     for mode in ("patterns", "dream", "invert"):
@@ -640,6 +646,7 @@ def test_a_picture_that_is_not_square_stays_so(sent):
     np.testing.assert_array_equal(picture[-13:-3], end.images[1])
 
 
+@pytest.mark.slow
 def test_an_uploaded_network_grows(flat, pretended):
     network = Classifier(NETWORKS["two_levels"](), ("ant", "bee", "fly"), "insects")
     at = start(flat)
@@ -826,7 +833,8 @@ def test_a_click_in_the_atlas_grows_that_channel(pretended):
     (asked,) = pretended.asked
     assert (asked.layer.path, asked.channels) == (row.layer, (row.channels[5],))
     assert (asked.recipe, asked.direction) == (PRESETS[atlas.atlas().preset].recipe, 1)
-    assert url(at) == {"layer": row.layer, "channels": str(row.channels[5]), "size": "40"}
+    assert asked.size == (atlas.atlas().grown, atlas.atlas().grown)
+    assert url(at) == {"layer": row.layer, "channels": str(row.channels[5]), "size": str(atlas.atlas().grown)}
     assert f"**channel {row.channels[5]}**" in said(at)
 
 
