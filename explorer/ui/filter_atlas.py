@@ -60,5 +60,5 @@ def _regrow(row: Row, channel: int | None) -> None:
     """A pattern was clicked: grow it before the person's eyes."""
     if channel is not None:
         book = atlas.atlas()
-        options.open_at(row.layer, [channel], preset=book.preset, seed=book.seed, size=book.grown)
+        options.open_at(row.layer, [channel], preset=book.preset, seed=book.seed)
         options.grow_now()

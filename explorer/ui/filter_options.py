@@ -525,12 +525,10 @@ def pick_pattern(place: int | None) -> None:
     PATTERN.put(place)
 
 
-def open_at(
-    path: str, channels: Sequence[int], *, preset: str = "lucid", seed: int = 0, size: int | None = None
-) -> None:
+def open_at(path: str, channels: Sequence[int], *, preset: str = "lucid", seed: int = 0) -> None:
     """Set the page to some channels of a layer, from elsewhere."""
     SEED.put(seed)
-    SIZE.put(size)
+    SIZE.put(None)
     LEAST.put(False)
     MODE.put(PATTERNS)
     PRESET.put(preset)
