@@ -8,10 +8,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from explorer.ascent.asking import checked_channels
 from explorer.ascent.objectives import strengths
 from explorer.ascent.recipe import MEAN
 from explorer.ascent.steps import Network, network_of, outputs_of
-from explorer.errors import ImageInputError, LayerError, ModelError
+from explorer.errors import ImageInputError, ModelError
 from explorer.models import Classifier
 
 MOST_PIXELS = 16 * 224 * 224
@@ -72,7 +73,7 @@ def _measured(
     parts = []
     for start in range(0, len(images), batch):
         found = strengths(run(tf.constant(images[start : start + batch], tf.float32)), objective).numpy()
-        parts.append(found[:, _checked(channels, found.shape[1], layer)])
+        parts.append(found[:, checked_channels(channels, found.shape[1], layer)])
     values = np.concatenate(parts)
     if not np.isfinite(values).all():
         raise ModelError(f"The layer {layer!r} gives something that is not a number; its training has diverged.")
@@ -198,14 +199,6 @@ def selectivity(
         )
         for place, channel in enumerate(channels)
     )
-
-
-def _checked(channels: Sequence[int], width: int, layer: str) -> list[int]:
-    """The channels as indices."""
-    for channel in channels:
-        if not 0 <= channel < width:
-            raise LayerError(f"The layer {layer!r} has the channels 0 to {width - 1}; there is no {channel!r}.")
-    return [int(channel) for channel in channels]
 
 
 def _same(one: float, other: float) -> bool:

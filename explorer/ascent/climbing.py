@@ -4,7 +4,7 @@ The network's weights stay as they are. The picture is changed, a step at a time
 activation. Source: Erhan, Bengio, Courville and Vincent, Visualizing Higher-Layer Features of a Deep Network, 2009.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -15,6 +15,15 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from explorer.ascent.asking import (
+    Size,
+    channels_of,
+    checked_diversity,
+    checked_seed,
+    layer_at,
+    sides_of,
+    width_of,
+)
 from explorer.ascent.moves import blur_at, draw_moves
 from explorer.ascent.objectives import likeness, strengths
 from explorer.ascent.picture import WAVE_START, Floats, Held, shown
@@ -28,16 +37,9 @@ from explorer.ascent.recipe import (
 )
 from explorer.ascent.steps import FEATURES, Network, Shape, network_of, outputs_of, step_of
 from explorer.errors import LayerError, MethodError, ModelError
-from explorer.models.graph import visits, visits_for, without_relu
-from explorer.models.layers import unknown_layer
+from explorer.models.graph import without_relu
 from explorer.models.sizing import fit
-from explorer.settings import MAX_ASCENT_BYTES, MAX_ASCENT_PICTURES, MAX_ASCENT_SIDE, MAX_ASCENT_STEP_BYTES
-
-DEFAULT_SIDE = 128
-"""Height and width, in pixels, of patterns for a network that accepts any size."""
-OF_ONE_SIZE = frozenset({"Flatten", "Reshape", "Permute", "PReLU", "Cropping2D", "CenterCrop", "Resizing"})
-"""Kinds of layers after which a picture of another size would not fit, or would not be another size."""
-Size = int | tuple[int, int] | None
+from explorer.settings import MAX_ASCENT_BYTES, MAX_ASCENT_STEP_BYTES
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,18 +123,18 @@ def ascend(
     recipe = _with_steps(recipe_of(preset, **parts), steps)
     if not isinstance(direction, int) or direction not in (1, -1):
         raise MethodError(f"direction is {direction!r}; it is 1 (what a channel likes) or -1 (what it likes least).")
-    found = _layer(network, layer)
+    found = layer_at(network, layer)
     if diversity and recipe.start == PICTURE:
         raise MethodError("Pictures that all start from one have nothing to part them by. Start from grey or noise.")
     below = direction < 0 and without_relu(found) is not None
-    sides = _sides(network, size)
-    asked = _channels(channels, outputs_of(network, layer, sides, below=below), layer)
-    width = _width(outputs_of(network, layer, sides, below=below), layer)
+    sides = sides_of(network, size)
+    asked = channels_of(channels, outputs_of(network, layer, sides, below=below), layer)
+    width = width_of(outputs_of(network, layer, sides, below=below), layer)
     followed = np.zeros((len(asked), width), np.float32)
     followed[np.arange(len(asked)), asked] = direction
     names = [(channel, asked[:place].count(channel)) for place, channel in enumerate(asked)]
     climb = _Climb(
-        network, layer, recipe, sides, _checked_seed(seed), recipe.objective, below, _checked_diversity(diversity)
+        network, layer, recipe, sides, checked_seed(seed), recipe.objective, below, checked_diversity(diversity)
     )
     climb.check_octaves()
     start = _start_picture(network, recipe, image, sides)
@@ -197,13 +199,13 @@ def dream(
     """
     network = network_of(model)
     recipe = _with_steps(recipe.but(**parts), steps)
-    _layer(network, layer)
-    sides = _sides(network, size)
+    layer_at(network, layer)
+    sides = sides_of(network, size)
     outputs = outputs_of(network, layer, sides)
-    followed = np.zeros((1, _width(outputs, layer)), np.float32)
-    followed[0, slice(None) if channels is None else _channels(channels, outputs, layer)] = 1
+    followed = np.zeros((1, width_of(outputs, layer)), np.float32)
+    followed[0, slice(None) if channels is None else channels_of(channels, outputs, layer)] = 1
     followed /= followed.sum()
-    climb = _Climb(network, layer, recipe, sides, _checked_seed(seed), recipe.objective)
+    climb = _Climb(network, layer, recipe, sides, checked_seed(seed), recipe.objective)
     climb.check_octaves()
     return climb.frames(followed, [(0, 0)], _start_picture(network, recipe, image, sides))
 
@@ -240,13 +242,13 @@ def invert(
     """
     network = network_of(model)
     recipe = _with_steps(recipe.but(**parts), steps).but(octaves=1)
-    _layer(network, layer)
-    sides = _sides(network, size)
+    layer_at(network, layer)
+    sides = sides_of(network, size)
     picture = _fitted(network, image, sides)
     goal = outputs_of(network, layer, sides)(tf.constant(picture)).numpy()
     if not np.any(goal):
         raise LayerError(f"The layer {layer!r} gives only zeros for this picture: there is nothing to find it by.")
-    climb = _Climb(network, layer, recipe, sides, _checked_seed(seed), FEATURES)
+    climb = _Climb(network, layer, recipe, sides, checked_seed(seed), FEATURES)
     return climb.frames(goal, [(0, 0)], picture if recipe.start == PICTURE else None)
 
 
@@ -405,60 +407,6 @@ def _with_steps(recipe: Recipe, steps: int | None) -> Recipe:
     return recipe if steps is None else recipe.but(steps=steps)
 
 
-def _layer(network: Network, path: str) -> Any:
-    every = {visit.path: visit.layer for visit in visits(network.model)}
-    if not isinstance(path, str) or path not in every:
-        raise LayerError(unknown_layer(str(path), list(every)))
-    return every[path]
-
-
-def _checked_seed(seed: object) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-        raise MethodError(f"seed is {seed!r}; it is a whole number from 0 to {2**32 - 1}.")
-    return int(seed)
-
-
-def _checked_diversity(diversity: object) -> float:
-    if isinstance(diversity, bool) or not isinstance(diversity, int | float | np.number) or not 0 <= diversity <= 10:
-        raise MethodError(f"diversity is {diversity!r}; it is a number from 0 to 10.")
-    return float(diversity)
-
-
-def _sides(network: Network, size: Size) -> tuple[int, int]:
-    """Height and width of the pictures."""
-    if size is None:
-        height, width, _ = network.input_shape
-        return height or DEFAULT_SIDE, width or DEFAULT_SIDE
-    sides = size if isinstance(size, tuple) else (size, size)
-    whole = all(isinstance(side, int | np.integer) and not isinstance(side, bool) for side in sides)
-    if len(sides) != 2 or not whole or not all(1 <= side <= MAX_ASCENT_SIDE for side in sides):
-        raise LayerError(
-            f"The size is {size!r}; height and width of a pattern are whole numbers from 1 to {MAX_ASCENT_SIDE} pixels."
-        )
-    return int(sides[0]), int(sides[1])
-
-
-def _width(outputs: Callable[[Any], Any], layer: str) -> int:
-    """How many channels a layer's output has."""
-    shape = outputs.structured_outputs.shape  # type: ignore[attr-defined]
-    if shape.rank not in (2, 3, 4) or shape[-1] is None or 0 in shape[1:]:
-        raise LayerError(f"The layer {layer!r} has no channels to follow: its output for a picture is {shape[1:]}.")
-    return int(shape[-1])
-
-
-def _channels(channels: int | Sequence[int], outputs: Callable[[Any], Any], layer: str) -> list[int]:
-    """The channels, checked."""
-    asked = list(channels) if isinstance(channels, Iterable) else [channels]
-    width = _width(outputs, layer)
-    for channel in asked:
-        whole = isinstance(channel, int | np.integer) and not isinstance(channel, bool)
-        if not whole or not 0 <= channel < width:
-            raise LayerError(f"The layer {layer!r} has the channels 0 to {width - 1}; there is no {channel!r}.")
-    if not 1 <= len(asked) <= MAX_ASCENT_PICTURES:
-        raise LayerError(f"{len(asked)} channels were asked for; 1 to {MAX_ASCENT_PICTURES} can grow together.")
-    return [int(channel) for channel in asked]
-
-
 def _start_picture(
     network: Network, recipe: Recipe, image: NDArray[Any] | None, sides: tuple[int, int]
 ) -> Floats | None:
@@ -508,38 +456,3 @@ def _bytes_of(step: Callable[..., Any]) -> int:
             if shape.rank is not None and shape.rank > 1 and shape[0] is None and None not in shape[1:].as_list():
                 total += int(np.prod(shape[1:].as_list())) * tensor.dtype.size
     return total // 5
-
-
-def natural_size(model: Any, layer: str, most: int = DEFAULT_SIDE) -> tuple[int, int]:
-    """A size for patterns: the network's own, or a smaller one where the layers on the way suggest that it fits.
-
-    Args:
-        model: as in :func:`ascend`.
-        layer: dotted path.
-        most: height and width of the smaller one, in pixels.
-
-    Returns:
-        Height and width. Where something between the picture and the layer reads one size only, the network's own.
-
-    Raises:
-        LayerError: there is no such layer.
-    """
-    network = network_of(model)
-    height, width, _ = network.input_shape
-    own = height or DEFAULT_SIDE, width or DEFAULT_SIDE
-    if max(own) <= most:
-        return own
-    return own if reads_one_size(model, layer) else (most, most)
-
-
-def reads_one_size(model: Any, layer: str) -> bool:
-    """Whether something between the picture and a layer needs pictures of one size, as far as the layers tell.
-
-    Raises:
-        LayerError: there is no such layer.
-    """
-    every = visits(network_of(model).model)
-    slots = {visit.path: visit.outputs[0] for visit in every}
-    if layer not in slots:
-        raise LayerError(unknown_layer(layer, list(slots)))
-    return any(type(visit.layer).__name__ in OF_ONE_SIZE for visit in visits_for(every, {slots[layer]}))

@@ -7,7 +7,10 @@ import base64
 from functools import cache
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from explorer.settings import ASSETS
 
@@ -41,3 +44,9 @@ def picked(key: str) -> object:
 def png_address(png: bytes) -> str:
     """A PNG as an address that a picture element understands."""
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def jpeg_address(pixels: NDArray[np.uint8]) -> str:
+    """A picture, uint8 (H, W, 3), as a small JPEG in an address that a picture element understands."""
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")

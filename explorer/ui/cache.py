@@ -4,7 +4,6 @@ Cached arrays are shared between visitors, so they are read-only. A key is the h
 not have the picture cannot name it.
 """
 
-import base64
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -19,6 +18,7 @@ from explorer.errors import ModelError
 from explorer.filtering import Filtering
 from explorer.images import SAMPLES, Picture
 from explorer.settings import MAX_MAP_VALUES, MAX_SHELF_BYTES
+from explorer.ui.browser import jpeg_address
 from explorer.ui.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ def thumbnail(name: str) -> str:
     square = pixels[top : top + side, left : left + side]
     way = cv2.INTER_AREA if side > THUMBNAIL_SIDE else cv2.INTER_NEAREST
     small = cv2.resize(square, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=way)
-    encoded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
-    return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"
+    return jpeg_address(small)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the picture…")

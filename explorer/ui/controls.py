@@ -171,6 +171,19 @@ class Whole(Control):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OptionalWhole(Whole):
+    """The same, or nothing, for what the page then works out itself."""
+
+    def allows(self, value: Any) -> bool:
+        """Nothing, or a whole number in the range."""
+        return value is None or super().allows(value)
+
+    def widget(self, **options: Any) -> None:
+        """A number field that can be emptied again."""
+        st.number_input(min_value=self.low, max_value=self.high, step=1, value=None, **options)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Real(Control):
     """A number from ``low`` to ``high``, moved in steps of ``step``."""
 

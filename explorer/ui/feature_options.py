@@ -8,7 +8,7 @@ from explorer import overview
 from explorer.maps import SCALES, SORTS
 from explorer.models import Classifier, LayerSummary
 from explorer.ui import cache, frame, networks, pickers, state
-from explorer.ui.controls import Select, Slider, Switch, Whole
+from explorer.ui.controls import OptionalWhole, Select, Slider, Switch, Whole
 from explorer.ui.pickers import Chosen
 
 PER_PAGE = 48
@@ -29,15 +29,7 @@ NETWORK = networks.network_control("feature_maps")
 LAYER = networks.LayerChoice(key="feature_maps.layer", label="Layer")
 
 
-class ChannelChoice(Whole):
-    """A channel of the layer; the most active one on a fresh page."""
-
-    def allows(self, value: object) -> bool:
-        """None, or a number from 0."""
-        return value is None or super().allows(value)
-
-
-CHANNEL = ChannelChoice(key="feature_maps.channel", label="Channel", low=0, high=MAX_CHANNELS)
+CHANNEL = OptionalWhole(key="feature_maps.channel", label="Channel", low=0, high=MAX_CHANNELS)
 SCALE = Select(
     key="feature_maps.scale",
     label="Colours",

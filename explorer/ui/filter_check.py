@@ -11,7 +11,8 @@ from explorer.ascent import PRESETS, Growth, Selectivity, ascend, selectivity
 from explorer.kernels import Kernel
 from explorer.ui import cache, filter_weights
 from explorer.ui.feature_lab import picture_set
-from explorer.ui.filter_options import DREAM, INVERT, Asked, width_of
+from explorer.ui.filter_channels import width_of
+from explorer.ui.filter_options import DREAM, INVERT, Asked
 from explorer.ui.filter_stage import Seen
 from explorer.ui.gallery import gallery
 from explorer.ui.texts import plain

@@ -59,7 +59,7 @@ def _other(seen: Seen, against: str) -> Classifier:
         LayerError: it has no such layer.
         ModelError: it cannot be had.
     """
-    if against == "untrained":
+    if against == options.UNTRAINED:
         return cache.untrained(seen.asked.classifier.key, seen.asked.classifier)
     other = networks.get(against)
     layers = {layer.path: layer for layer in cache.layers(other.key, other)}

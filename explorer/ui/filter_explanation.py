@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from explorer import images, snippets
 from explorer.ascent import PRESETS, Growth, animation
 from explorer.models.sizing import fit
-from explorer.ui import filter_growing, links, networks
+from explorer.ui import cache, filter_growing, links, networks
 from explorer.ui import filter_options as options
 from explorer.ui.filter_options import ANSWERS, DREAM, INVERT, PATTERNS, Asked
 from explorer.ui.filter_stage import Seen
@@ -147,8 +147,12 @@ def _downloads(seen: Seen) -> tuple[Download, ...]:
 
 def _picture(asked: Asked) -> NDArray[np.uint8]:
     """The picture at the size that is grown, uint8 (H, W, C)."""
-    pixels, _ = fit(asked.chosen.picture.pixels, (*asked.size, asked.classifier.model.inputs[0].shape[-1]))
-    return np.asarray(np.rint(pixels[0]), np.uint8)
+    shape = (*asked.size, asked.classifier.input_shape[2])
+
+    def made() -> NDArray[np.uint8]:
+        return np.asarray(np.rint(fit(asked.chosen.picture.pixels, shape)[0][0]), np.uint8)
+
+    return cache.drawing("at the size that grows", (asked.chosen.sha, shape), made)
 
 
 def _grid(seen: Seen, growth: Growth) -> bytes:

@@ -1,13 +1,11 @@
 """The Filters page's long work: pictures grow on the page, step by step, until they are done or stopped."""
 
-import base64
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -17,6 +15,7 @@ from explorer.ascent import Frame, Growth, ascend, diversify, dream, invert, tog
 from explorer.errors import LayerError
 from explorer.ui import cache, state
 from explorer.ui import filter_options as options
+from explorer.ui.browser import jpeg_address
 from explorer.ui.filter_options import ANSWERS, DREAM, INVERT, Asked
 from explorer.ui.progress import progress
 
@@ -117,17 +116,12 @@ def _emptied(place: Any) -> Iterator[None]:
 
 def _draw(grid: Any, curves: Any, growth: Growth, *, dark: bool) -> None:
     """The pictures and their scores as they are now."""
-    picture = _address(sheet(growth.newest(), dark=dark).pixels)
+    # whole in its address: a file would be gone when a slow browser asks for it
+    picture = jpeg_address(sheet(growth.newest(), dark=dark).pixels)
     grid.image(picture, width="stretch", alt=f"{len(growth.labels)} pictures at step {growth.step}")
     if growth.step > 0:
         scores = np.stack(growth.scores)
         curves.image(figures.growth_curves(scores, growth.steps, dark=dark), width="stretch", alt="Scores by step")
-
-
-def _address(pixels: NDArray[np.uint8]) -> str:
-    """A passing picture, whole in its address: a file would be gone when a slow browser asks for it."""
-    encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
-    return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"
 
 
 def climb(asked: Asked) -> Iterator[Frame]:

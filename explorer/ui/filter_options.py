@@ -1,6 +1,5 @@
 """The Filters page's choices as a registry, and the sidebar they are drawn in."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -11,14 +10,12 @@ from numpy.typing import NDArray
 
 from explorer import overview
 from explorer.ascent import DREAMING, INVERTING, OPTIONS, PRESETS, Recipe, natural_size, reads_one_size
-from explorer.errors import LayerError
 from explorer.models import Classifier, LayerSummary
 from explorer.models.graph import visits, without_relu
 from explorer.settings import MAX_ASCENT_PICTURES, MAX_ASCENT_SIDE
-from explorer.ui import cache, filter_weights, frame, networks, pickers, state
-from explorer.ui.controls import Control, Select, Slider, Switch, Whole, of_option
+from explorer.ui import cache, filter_channels, filter_weights, frame, networks, pickers, state
+from explorer.ui.controls import Control, OptionalWhole, Select, Slider, Switch, Whole, of_option
 from explorer.ui.pickers import Chosen
-from explorer.ui.texts import plain
 
 PAGE = "filters"
 PATTERNS, ANSWERS, DREAM, INVERT = "patterns", "answers", "dream", "invert"
@@ -34,60 +31,10 @@ MODE_SENTENCES = {
     DREAM: "Your picture, changed so that the layer sees more of what it already sees in it.",
     INVERT: "Pictures grown from noise until a layer takes them for yours: what is still known at each depth.",
 }
-RANDOM, ACTIVE = "random", "active"
-SIXTEEN = 16
-"""Channels of *random* and *active*, and the most on a fresh page."""
 PATTERN_SIDE, DREAM_SIDE = 128, 224
 """Height and width, in pixels, where the person chooses none and the network takes any."""
 INVERTED = 6
 """Depths at which a picture is inverted."""
-
-
-class ChannelsChoice(Control):
-    """Channels of the layer, in words: numbers and ranges, ``random`` for sixteen by the seed, or ``active``."""
-
-    def allows(self, value: Any) -> bool:
-        """A text that could be a list of channels."""
-        return isinstance(value, str) and (
-            value.strip() in (RANDOM, ACTIVE) or re.fullmatch(r"[\d\s,\-–]{0,400}", value) is not None
-        )
-
-    def allowed(self) -> str:
-        """How it is written."""
-        return "channels are written as 0-15, or 3, 17, 40-43, or random, or active"
-
-    def read(self, text: str) -> str:
-        """Itself."""
-        return text
-
-    def current(self) -> str:
-        """The text as it was written, even where it is none that can be used: a sentence then says so."""
-        value = st.session_state.get(self.key)
-        return value if isinstance(value, str) and len(value) <= 400 else self.default
-
-    def widget(self, **options: Any) -> None:
-        """A text field."""
-        st.text_input(max_chars=400, **options)
-
-
-class SizeChoice(Whole):
-    """A side in pixels; nothing for one that suits the network."""
-
-    def allows(self, value: Any) -> bool:
-        """Nothing, or a number in the range."""
-        return value is None or super().allows(value)
-
-    def widget(self, **options: Any) -> None:
-        """A number field that can be emptied again."""
-        st.number_input(min_value=self.low, max_value=self.high, step=1, value=None, **options)
-
-
-class PatternChoice(Whole):
-    """The place of a grown picture; nothing for the first."""
-
-    def allows(self, value: Any) -> bool:
-        """Nothing, or a place."""
-        return value is None or super().allows(value)
 
 
 class _OfRecipe:
@@ -136,39 +83,13 @@ IMAGE = pickers.image_control(PAGE)
 NETWORK = networks.network_control(PAGE)
 LAYER = networks.LayerChoice(key=f"{PAGE}.layer", label="Layer")
 MODE = Select(key=f"{PAGE}.mode", label="Grow", default=PATTERNS, options=MODES, look="segments")
-CHANNELS = ChannelsChoice(
-    key=f"{PAGE}.channels",
-    label="Channels",
-    default="0-15",
-    help=f"Such as 0-15, or 3, 17, 40-43; at most {MAX_ASCENT_PICTURES}.",
-)
-
-
-class DreamedChoice(ChannelsChoice):
-    """Numbers and ranges only; nothing stands for all channels."""
-
-    def allows(self, value: Any) -> bool:
-        """A text that could be a list of channels."""
-        return super().allows(value) and value.strip() not in (RANDOM, ACTIVE)
-
-    def allowed(self) -> str:
-        """How it is written."""
-        return "channels are written as 0-15, or 3, 17, 40-43"
-
-
-DREAMED = DreamedChoice(
-    key=f"{PAGE}.dream_channels",
-    label="Channels that dream",
-    default="",
-    help="Such as 0-15, or 3, 17. Nothing means all of the layer.",
-)
 PRESET = Select(
     key=f"{PAGE}.preset",
     label="Preset",
     default="lucid",
     options={name: preset.title for name, preset in PRESETS.items()},
 )
-SIZE = SizeChoice(key=f"{PAGE}.size", label="Size, pixels", low=1, high=MAX_ASCENT_SIDE, help="Height and width.")
+SIZE = OptionalWhole(key=f"{PAGE}.size", label="Size, pixels", low=1, high=MAX_ASCENT_SIDE, help="Height and width.")
 SEED = Whole(key=f"{PAGE}.seed", label="Seed", default=0, low=0, high=9999, help="The same seed, the same pictures.")
 LEAST = Switch(key=f"{PAGE}.least", label="What it likes least", default=False, help="Down the gradient instead of up.")
 COUNT = Whole(key=f"{PAGE}.count", label="Answers", default=4, low=2, high=9)
@@ -177,7 +98,7 @@ DIVERSITY = Slider(
 )
 PARTS: Mapping[str, Control] = {name: _part(name) for name in OPTIONS}
 STEPS = PARTS["steps"]
-PATTERN = PatternChoice(key=f"{PAGE}.pattern", label="Pattern", low=0, high=MAX_ASCENT_PICTURES)
+PATTERN = OptionalWhole(key=f"{PAGE}.pattern", label="Pattern", low=0, high=MAX_ASCENT_PICTURES)
 
 
 class AgainstChoice(networks.NetworkChoice):
@@ -211,8 +132,7 @@ CONTROLS: tuple[Control, ...] = (
         NETWORK,
         MODE,
         LAYER,
-        CHANNELS,
-        DREAMED,
+        *filter_channels.CONTROLS,
         PRESET,
         SIZE,
         SEED,
@@ -300,7 +220,7 @@ class Asked:
     @property
     def is_class_layer(self) -> bool:
         """Whether the layer's channels are the network's classes."""
-        return is_class_layer(self.classifier, self.layers, self.layer)
+        return filter_channels.is_class_layer(self.classifier, self.layers, self.layer)
 
     def named(self, channel: int) -> str:
         """A channel's name: of the last layer, its class."""
@@ -308,12 +228,6 @@ class Asked:
         if self.layer.path == self.classifier.output_path and self.layer.output_shape == (1,):
             return f"{channel} · {names[1 if self.direction > 0 else 0]}"
         return f"{channel} · {names[channel]}" if self.is_class_layer else f"channel {channel}"
-
-
-def is_class_layer(classifier: Classifier, layers: Sequence[LayerSummary], layer: LayerSummary) -> bool:
-    """Whether a layer's channels are the network's classes: the last layer, or the one before its activation."""
-    ends = layers[-1:] if layers[-1].parameters else layers[-2:]
-    return layer in ends and layer.output_shape == (len(classifier.class_names),)
 
 
 def preset_recipe() -> Recipe:
@@ -350,9 +264,9 @@ def choose() -> Asked:
             notes.append(picked.note)
         layer = picked.layer
         if mode in (PATTERNS, ANSWERS):
-            _draw_channels(classifier, layers, layer, chosen)
+            filter_channels.draw(classifier, layers, layer, chosen)
         if mode == DREAM:
-            DREAMED.draw(placeholder="all of them")
+            filter_channels.DREAMED.draw(placeholder="all of them")
         if mode == ANSWERS:
             with st.container(horizontal=True):
                 COUNT.draw(width=120)
@@ -366,7 +280,11 @@ def choose() -> Asked:
             SIZE.draw(width=130, placeholder=_sides(natural))
         _draw_parts()
     side = SIZE.current()
-    channels = _channels(mode, classifier, layer, chosen)
+    channels: tuple[int, ...] = ()
+    if mode == DREAM:
+        channels = filter_channels.dreamed(layer)
+    elif mode != INVERT:
+        channels = filter_channels.asked_for(classifier, layer, chosen, SEED.current())
     return Asked(
         chosen=chosen,
         classifier=classifier,
@@ -410,116 +328,6 @@ def _draw_parts() -> None:
         st.button("As the preset has it", key=f"{PAGE}.fresh", on_click=fresh_parts, icon=":material/restart_alt:")
 
 
-def _draw_channels(classifier: Classifier, layers: Sequence[LayerSummary], layer: LayerSummary, chosen: Chosen) -> None:
-    """The field for the channels, and buttons that fill it in."""
-    width = width_of(layer)
-    CHANNELS.draw()
-    with st.container(horizontal=True, gap="small"):
-        for name, label, text in (
-            ("first", "First", f"0-{min(width, SIXTEEN) - 1}"),
-            ("random", "Random", RANDOM),
-            ("active", "Most active", ACTIVE),
-        ):
-            st.button(
-                label,
-                key=f"{PAGE}.{name}",
-                on_click=CHANNELS.put,
-                args=(text,),
-                type="tertiary",
-                help={
-                    "first": "The first sixteen.",
-                    "random": "Sixteen by the seed.",
-                    "active": f"The sixteen that vary most over {plain(chosen.label)}.",
-                }[name],
-            )
-    if is_class_layer(classifier, layers, layer):
-        _draw_class_finder(classifier)
-
-
-def _draw_class_finder(classifier: Classifier) -> None:
-    """Classes by name."""
-    key = f"{PAGE}.class"
-
-    def add() -> None:
-        found = st.session_state.get(key)
-        if not isinstance(found, int):
-            return
-        written = CHANNELS.current().strip()
-        fresh = written in (RANDOM, ACTIVE, CHANNELS.default)
-        CHANNELS.put(str(found) if fresh else f"{written}, {found}")
-        st.session_state[key] = None
-
-    names = classifier.class_names
-    st.selectbox(
-        "Add a class",
-        list(range(len(names))),
-        index=None,
-        placeholder="Type to search",
-        format_func=lambda index: f"{index} · {names[index]}",
-        key=key,
-        on_change=add,
-    )
-
-
-def _channels(mode: str, classifier: Classifier, layer: LayerSummary, chosen: Chosen) -> tuple[int, ...]:
-    """The channels that the field names; of a dream, nothing stands for all of them.
-
-    Raises:
-        LayerError: it names none.
-    """
-    width = width_of(layer)
-    if mode == INVERT:
-        return ()
-    if mode == DREAM:
-        written = DREAMED.current().strip()
-        return numbers(written, width) if written else ()
-    written = CHANNELS.current().strip()
-    if written == RANDOM:
-        drawn = np.random.default_rng(SEED.current()).choice(width, min(width, SIXTEEN), replace=False)
-        return tuple(sorted(drawn.tolist()))
-    if written == ACTIVE:
-        picture, _ = cache.fitted(classifier.key, chosen.sha, classifier, chosen.picture.pixels)
-        values = cache.all_maps(classifier.key, chosen.sha, classifier, picture)[layer.path]
-        cells = values.reshape(-1, values.shape[-1])
-        answer = cells.std(axis=0) if len(cells) > 1 else cells[0]
-        return tuple(np.argsort(-answer, kind="stable")[:SIXTEEN].tolist())
-    if written == CHANNELS.default:  # on a fresh page a layer of few channels shows them all
-        return tuple(range(min(width, SIXTEEN)))
-    return numbers(written, width)
-
-
-def width_of(layer: LayerSummary) -> int:
-    """How many channels a layer has; 1 where its output is a single number."""
-    return (layer.output_shape or (1,))[-1] or 1
-
-
-def numbers(written: str, width: int) -> tuple[int, ...]:
-    """The channels that a text names, each once.
-
-    Args:
-        written: such as ``"3, 17, 40-43"``.
-        width: how many channels there are.
-
-    Raises:
-        LayerError: it cannot be read, or names a channel that is not there, or too many.
-
-    >>> numbers("3, 1-2, 2", 8)
-    (3, 1, 2)
-    """
-    found: dict[int, None] = {}
-    for piece in filter(None, re.split(r"[\s,]+", re.sub(r"\s*[-–]\s*", "-", written))):
-        ends = re.fullmatch(r"(\d{1,7})(?:-(\d{1,7}))?", piece)
-        if ends is None:
-            raise LayerError(f"“{piece[:40]}” is not a channel. Channels are written as 0-15, or 3, 17, 40-43.")
-        low, high = int(ends[1]), int(ends[2] or ends[1])
-        if not low <= high < width:
-            raise LayerError(f"The layer has the channels 0 to {width - 1}; “{piece}” is not among them.")
-        found.update(dict.fromkeys(range(low, min(high + 1, low + MAX_ASCENT_PICTURES + 1))))
-    if not 1 <= len(found) <= MAX_ASCENT_PICTURES:
-        raise LayerError(f"Name 1 to {MAX_ASCENT_PICTURES} channels, such as 0-15.")
-    return tuple(found)
-
-
 def pick_pattern(place: int | None) -> None:
     """A grown picture was clicked."""
     PATTERN.put(place)
@@ -534,8 +342,7 @@ def open_at(path: str, channels: Sequence[int], *, preset: str = "lucid", seed: 
     PRESET.put(preset)
     fresh_parts()
     LAYER.put(path)
-    CHANNELS.put(", ".join(map(str, channels)))
-    LEAST.put(False)
+    filter_channels.CHANNELS.put(", ".join(map(str, channels)))
     PATTERN.put(None)
 
 

@@ -10,6 +10,7 @@ from explorer import figures, images
 from explorer.ascent import PRESETS, Growth
 from explorer.ui import (
     attribution_options,
+    cache,
     feature_options,
     filter_atlas,
     filter_growing,
@@ -125,7 +126,8 @@ def _before(asked: Asked, *, dark: bool) -> None:
 def _grid(seen: Seen, growth: Growth) -> None:
     """All pictures; a click looks at one."""
     pictures = growth.newest()
-    drawn = filter_growing.sheet(pictures, dark=seen.dark)
+    key = (seen.asked.key, growth.step, seen.dark)
+    png, columns, side = cache.drawing("grown", key, lambda: _sheet(pictures, dark=seen.dark))
     unlit = _unlit(seen, growth)
     scores = growth.scores[-1]
     words = tuple(
@@ -133,21 +135,27 @@ def _grid(seen: Seen, growth: Growth) -> None:
         for place, (label, score) in enumerate(zip(growth.labels, scores, strict=True))
     )
     map_components.channel_grid(
-        mosaic_png=images.encode_png(drawn.pixels),
-        columns=drawn.columns,
+        mosaic_png=png,
+        columns=columns,
         count=len(pictures),
-        side=drawn.side,
+        side=side,
         gap=GAP,
         channels=tuple(range(len(pictures))),
         labels=words,
         selected=seen.place,
         key="filters.grid",
-        widest=drawn.side if drawn.columns > 1 else LARGE_SIDE,
+        widest=side if columns > 1 else LARGE_SIDE,
         alt=f"{len(pictures)} grown pictures: {', '.join(growth.labels[:16])}",
         on_pick=options.pick_pattern,
     )
     st.caption(_said(seen, growth))
     _dead(seen, growth)
+
+
+def _sheet(pictures: NDArray[np.uint8], *, dark: bool) -> tuple[bytes, int, int]:
+    """The pictures side by side as a PNG, how many stand in a row, and the side of each."""
+    drawn = filter_growing.sheet(pictures, dark=dark)
+    return images.encode_png(drawn.pixels), drawn.columns, drawn.side
 
 
 def _unlit(seen: Seen, growth: Growth) -> set[int]:

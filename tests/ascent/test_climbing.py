@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from numpy.lib.stride_tricks import sliding_window_view
 
-from explorer.ascent import PRESETS, Recipe, ascend, climbing, diversify, dream, invert
+from explorer.ascent import PRESETS, Recipe, ascend, asking, climbing, diversify, dream, invert
 from explorer.errors import ImageInputError, LayerError, MethodError, ModelError
 from explorer.models import Classifier
 from explorer.models.compiled import CompiledFunctions
@@ -483,7 +483,7 @@ def test_sizes_that_the_layer_allows(net, size, sides):
 
 def test_a_network_of_any_size_gets_the_default_one():
     frame = next(ascend(networks.base(), "conv", 0, steps=1))
-    assert frame.images.shape == (1, climbing.DEFAULT_SIDE, climbing.DEFAULT_SIDE, 3)
+    assert frame.images.shape == (1, asking.DEFAULT_SIDE, asking.DEFAULT_SIDE, 3)
 
 
 def test_one_channel_pictures():

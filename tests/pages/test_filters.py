@@ -32,7 +32,15 @@ from explorer.kernels import KERNELS
 from explorer.models import Classifier, describe_layers, save_classifier
 from explorer.models.untrained import untrained
 from explorer.settings import MAX_ASCENT_PICTURES, ROOT
-from explorer.ui import cache, filter_check, filter_growing, filter_options, filter_stage, map_components
+from explorer.ui import (
+    cache,
+    filter_channels,
+    filter_check,
+    filter_growing,
+    filter_options,
+    filter_stage,
+    map_components,
+)
 from explorer.ui.feature_lab import picture_set
 from explorer.ui.shelf import Shelf
 from tests.models.networks import NETWORKS
@@ -588,14 +596,14 @@ def test_of_the_last_layer_the_units_are_classes_and_the_finder_adds_them(flat, 
 def test_units_before_the_softmax_are_classes_and_others_of_the_same_number_are_not(opened):
     network = cache.network("EfficientNetLite0")
     layers = describe_layers(network.model)
-    named = [layer.path for layer in layers if filter_options.is_class_layer(network, layers, layer)]
+    named = [layer.path for layer in layers if filter_channels.is_class_layer(network, layers, layer)]
     assert named == ["logits", "softmax"]
     two = keras.Sequential(
         [keras.Input((4, 4, 1)), L.Flatten(), L.Dense(3, name="hidden"), L.Dense(3, activation="softmax", name="out")]
     )
     deep = Classifier(two, ("a", "b", "c"), "two dense layers")
     layers = describe_layers(two)
-    assert [layer.path for layer in layers if filter_options.is_class_layer(deep, layers, layer)] == ["out"]
+    assert [layer.path for layer in layers if filter_channels.is_class_layer(deep, layers, layer)] == ["out"]
 
 
 def test_one_sigmoid_unit_looks_for_the_second_class_and_least_for_the_first():
