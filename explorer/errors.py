@@ -35,3 +35,7 @@ class KernelError(ExplorerError):
 
 class MethodError(ExplorerError):
     """An attribution method or option that is not known, or a class that a network does not tell apart."""
+
+
+class DownloadError(ExplorerError):
+    """A file that cannot be had from the web; whoever asked for it says what can be done instead."""

@@ -1,11 +1,14 @@
 """What a dataset is: three splits of labelled pictures, and the names of the classes."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explorer.errors import DatasetError
+
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,6 +18,8 @@ class Split:
     Attributes:
         images: uint8 (N, H, W, C), C is 1 or 3.
         labels: int (N,), the number of each picture's class, from 0.
+        sizes: int (N, 2), height and width of each picture before it was made to fit; None where nobody knows.
+        files: the file that each picture came from; empty where they did not come from files.
 
     Raises:
         DatasetError: the arrays have other shapes or types, or do not go together.
@@ -25,6 +30,8 @@ class Split:
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
+    sizes: NDArray[np.int32] | None = None
+    files: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         shape = self.images.shape
@@ -43,6 +50,14 @@ class Split:
         return len(self.labels)
 
 
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was left out, and why, as a sentence."""
+
+    file: str
+    reason: str
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Labelled pictures to learn from, to watch the learning with, and to judge it by in the end.
@@ -53,6 +68,9 @@ class Dataset:
         train: what a network learns from.
         validation: what is looked at while it learns; may be empty.
         test: what is looked at once, at the end; may be empty.
+        key: names the content: sha256 of what it was read from and how; empty where it was not stored.
+        notes: sentences on what was done to the pictures on the way.
+        skipped: files that were left out.
 
     Raises:
         DatasetError: too few classes, a label without a class, or splits with pictures of different sizes.
@@ -63,6 +81,9 @@ class Dataset:
     train: Split
     validation: Split
     test: Split
+    key: str = ""
+    notes: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.class_names) < 2 or len(set(self.class_names)) < len(self.class_names):
@@ -78,6 +99,11 @@ class Dataset:
                 )
             if split.images.shape[1:] != self.image_shape:
                 raise DatasetError(f"The splits of {self.name!r} do not have pictures of the same size.")
+
+    @property
+    def splits(self) -> Mapping[str, Split]:
+        """The three splits by name: train, validation, test."""
+        return {name: getattr(self, name) for name in SPLITS}
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
