@@ -4,10 +4,13 @@ Two profiles: ``local`` (the default: one person on their own machine) and ``hos
 visitor is a stranger). ``current()`` reads the environment each time it is called, so nothing here is global.
 """
 
+import functools
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
+
+import platformdirs
 
 from explorer.errors import ExplorerError
 
@@ -49,11 +52,27 @@ MAX_ASCENT_STEP_BYTES = 6_000 * MEGABYTE
 """Bytes that a step may take at all, by the same estimate: one picture, or several that are kept apart."""
 MAX_GROWTH_BYTES = 24 * MEGABYTE
 """Bytes of pictures kept of one growth, for its animation and its scores."""
+MAX_ENTRY_RATIO = 200
+"""How many times its packed size one file of an archive may unpack to, if that is more than 1 MB."""
+MAX_ARCHIVE_RATIO = 100
+"""How many times their packed size all files of an archive may unpack to, if that is more than 5 MB."""
+MAX_ENTRY_NAME = 1024
+"""Longest name of a file in an archive, folders included, in characters."""
+MAX_DATASET_CLASSES = 1_000
+"""Most classes of a dataset."""
+MAX_DATASET_SIDE = 512
+"""Largest height and width, in pixels, that the pictures of a dataset are made to."""
+MAX_READING_BYTES = 1_000 * MEGABYTE
+"""Bytes of decoded pictures that reading a dataset may hold at once, were every one as large as is allowed."""
+MAX_ARRAYS_BYTES = 1_000 * MEGABYTE
+"""Most bytes that an IDX or NPZ file may unpack to; the pictures of Fashion-MNIST have 47 million."""
 TRIAL_SECONDS = 120.0
 """How long the first loading of an uploaded network, in a process of its own, may take."""
 TRIAL_MEMORY = 6 * 2**30
 """Bytes of memory that the first loading may use: TensorFlow itself, the file and the weights."""
 
+NAME = "convnet-explorer"
+"""What the app's folders are called."""
 ROOT = Path(__file__).resolve().parent.parent
 ASSETS = ROOT / "assets"
 
@@ -71,6 +90,14 @@ class Settings:
         max_ascent_work: most pixels × pictures × steps of one gradient ascent.
         max_ascent_pixels: most pixels × pictures that grow together.
         max_shown_side: pictures are sent to the browser at most this wide and high, in pixels.
+        max_archive_bytes: largest zip archive that is opened, in bytes.
+        max_archive_entries: most files and folders that an archive may list.
+        max_unpacked_bytes: most bytes that all files of an archive may unpack to.
+        max_dataset_files: most files of a dataset.
+        max_dataset_bytes: most bytes of a dataset's pictures, as arrays.
+        max_store_bytes: bytes that stored datasets may take on disk; those not used for longest go first.
+        data_dir: folder of datasets that were put there by hand; ``EXPLORER_DATA_DIR``, else the platform's own place.
+        cache_dir: where downloads and stored datasets lie; ``EXPLORER_CACHE_DIR``, else the platform's own place.
     """
 
     profile: Literal["local", "hosted"] = "local"
@@ -81,6 +108,14 @@ class Settings:
     max_ascent_work: float = 4e9
     max_ascent_pixels: float = 70e6
     max_shown_side: int = 1460  # Streamlit would shrink a wider one again, and blur it
+    max_archive_bytes: int = 2_000 * MEGABYTE
+    max_archive_entries: int = 200_000
+    max_unpacked_bytes: int = 8_000 * MEGABYTE
+    max_dataset_files: int = 200_000
+    max_dataset_bytes: int = 6_000 * MEGABYTE
+    max_store_bytes: int = 20_000 * MEGABYTE
+    data_dir: Path = Path(NAME)
+    cache_dir: Path = Path(NAME)
 
 
 LOCAL = Settings()
@@ -91,6 +126,12 @@ HOSTED = replace(
     max_image_pixels=16 * MEGAPIXEL,
     max_ascent_work=40e6,
     max_ascent_pixels=1.5e6,
+    max_archive_bytes=100 * MEGABYTE,
+    max_archive_entries=20_000,
+    max_unpacked_bytes=400 * MEGABYTE,
+    max_dataset_files=10_000,
+    max_dataset_bytes=400 * MEGABYTE,
+    max_store_bytes=4_000 * MEGABYTE,
 )
 
 
@@ -107,5 +148,33 @@ def current() -> Settings:
     profiles = {"local": LOCAL, "hosted": HOSTED}
     if name not in profiles:
         raise ExplorerError(f"EXPLORER_PROFILE is {name!r}; it can be {' or '.join(profiles)}.")
-    folder = os.environ.get("EXPLORER_WEIGHTS_DIR", "").strip()
-    return replace(profiles[name], weights_dir=Path(folder).expanduser() if folder else None)
+    return _placed(profiles[name], *(os.environ.get(variable) for variable in FOLDERS))
+
+
+FOLDERS = ("EXPLORER_WEIGHTS_DIR", "EXPLORER_DATA_DIR", "EXPLORER_CACHE_DIR", "XDG_DATA_HOME", "XDG_CACHE_HOME", "HOME")
+"""The environment variables that say where files are."""
+
+
+@functools.lru_cache(maxsize=8)
+def _placed(profile: Settings, weights: str | None, data: str | None, cache: str | None, *_: str | None) -> Settings:
+    """The profile with its folders; the last arguments are what the platform's own places depend on."""
+    return replace(
+        profile,
+        weights_dir=_folder(weights),
+        data_dir=_folder(data) or platformdirs.user_data_path(NAME, appauthor=False),
+        cache_dir=_folder(cache) or platformdirs.user_cache_path(NAME, appauthor=False),
+    )
+
+
+def _folder(path: str | None) -> Path | None:
+    """The folder that an environment variable names, if it names one."""
+    return Path(path.strip()).expanduser() if path and path.strip() else None
+
+
+def keras_home() -> Path:
+    """The folder where Keras keeps what it downloads.
+
+    >>> keras_home().is_absolute()
+    True
+    """
+    return _folder(os.environ.get("KERAS_HOME")) or Path("~/.keras").expanduser()

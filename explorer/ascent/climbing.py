@@ -37,8 +37,8 @@ from explorer.ascent.recipe import (
 )
 from explorer.ascent.steps import FEATURES, Network, Shape, network_of, outputs_of, step_of
 from explorer.errors import LayerError, MethodError, ModelError
+from explorer.images.sizing import fit
 from explorer.models.graph import without_relu
-from explorer.models.sizing import fit
 from explorer.settings import MAX_ASCENT_BYTES, MAX_ASCENT_STEP_BYTES
 
 

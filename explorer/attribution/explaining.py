@@ -14,8 +14,8 @@ from explorer.attribution.layers import check_layer
 from explorer.attribution.registry import METHODS
 from explorer.attribution.targets import Asked, Target, as_target
 from explorer.errors import ImageInputError, MethodError
+from explorer.images.sizing import seen_part
 from explorer.models import Classifier
-from explorer.models.sizing import seen_part
 from explorer.options import Value
 
 

@@ -19,8 +19,8 @@ from explorer.attribution.explaining import Explanation, explain_layers
 from explorer.attribution.perturbation import fill_of
 from explorer.attribution.targets import Asked, as_target
 from explorer.errors import ImageInputError, MethodError
+from explorer.images.sizing import seen_part
 from explorer.models import Classifier
-from explorer.models.sizing import seen_part
 
 Values = Explanation | NDArray[Any]
 """An explanation, or any map: numbers (h, w), the higher the more important."""

@@ -1,49 +1,24 @@
-"""Pictures with labels: the built-in datasets, by name."""
+"""Pictures with labels: datasets that are known by name, and a person's own."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-
-from explorer.datasets.dataset import Dataset, Split
+from explorer.datasets.builtin import BUILTIN, Builtin, load
+from explorer.datasets.dataset import SPLITS, Dataset, Skipped, Split
+from explorer.datasets.own import read_files, read_folder, read_zip
 from explorer.datasets.shapes import shapes
+from explorer.datasets.store import open_stored
 from explorer.errors import DatasetError
 
-__all__ = ["BUILTIN", "Builtin", "Dataset", "DatasetError", "Split", "load", "shapes"]
-
-
-@dataclass(frozen=True)
-class Builtin:
-    """A dataset that is known by its name.
-
-    Attributes:
-        title: for the person at the page.
-        note: what is in it, in one sentence.
-        open: makes or reads it.
-    """
-
-    title: str
-    note: str
-    open: Callable[[], Dataset]
-
-
-BUILTIN: Mapping[str, Builtin] = MappingProxyType(
-    {
-        "shapes": Builtin(
-            "Shapes", "Circles, squares and triangles on textured colour grounds, 64×64, drawn here.", shapes
-        ),
-    }
-)
-
-
-def load(name: str) -> Dataset:
-    """A built-in dataset.
-
-    Raises:
-        DatasetError: no dataset has this name.
-
-    >>> list(BUILTIN)
-    ['shapes']
-    """
-    if name not in BUILTIN:
-        raise DatasetError(f"There is no dataset {name!r}; there is {', '.join(BUILTIN)}.")
-    return BUILTIN[name].open()
+__all__ = [
+    "BUILTIN",
+    "SPLITS",
+    "Builtin",
+    "Dataset",
+    "DatasetError",
+    "Skipped",
+    "Split",
+    "load",
+    "open_stored",
+    "read_files",
+    "read_folder",
+    "read_zip",
+    "shapes",
+]

@@ -60,11 +60,11 @@ def shapes(
     """
     counts = {"train": train, "validation": validation, "test": test}
     _check(counts, size, seed, patch_class)
-    splits = [
+    made = [
         _split(count, size, (seed, number), patch_class if name != "test" else None)
         for number, (name, count) in enumerate(counts.items())
     ]
-    return Dataset("shapes", tuple(OUTLINES), *splits)
+    return Dataset("shapes", tuple(OUTLINES), train=made[0], validation=made[1], test=made[2])
 
 
 def _split(count: int, size: int, seed: tuple[int, int], patch_class: str | None) -> Split:

@@ -10,9 +10,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from explorer.errors import ModelError
+from explorer.images.sizing import fit
 from explorer.models.compiled import Compiled, CompiledFunctions
 from explorer.models.layers import final_activation, layer_paths, tap
-from explorer.models.sizing import fit
 from explorer.settings import MAX_CLASSES, MAX_NETWORK_SIDE
 
 DEFAULT_SIDE = 224
@@ -81,7 +81,7 @@ class Classifier:
         return tf.TensorSpec((None, *self.input_shape), tf.float32)
 
     def fit(self, images: NDArray[Any], *, crop: bool = True) -> tuple[Pixels, tuple[str, ...]]:
-        """Pictures made to the size and channels that the network reads; see :func:`explorer.models.sizing.fit`.
+        """Pictures made to the size and channels that the network reads; see :func:`explorer.images.sizing.fit`.
 
         Args:
             images: (H, W, 3), (H, W, 1), (H, W) or (N, H, W, 3 or 1), uint8 or float in 0–255.

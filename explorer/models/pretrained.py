@@ -16,11 +16,12 @@ from typing import Any, Literal
 import keras
 
 from explorer import device, settings
+from explorer.downloads import Progress, RemoteFile
 from explorer.errors import ModelError
 from explorer.models.classifier import Classifier
 from explorer.models.efficientnet_lite import efficientnet_lite0
 from explorer.models.preprocessing import RGB_DEVIATION, RGB_MEAN, Preprocessing, preprocessing_layer
-from explorer.models.weight_files import Progress, WeightFile, fetch, keras_cache
+from explorer.models.weight_files import fetch, keras_cache
 from explorer.settings import ASSETS
 
 _STORAGE = "https://storage.googleapis.com/tensorflow/keras-applications"
@@ -51,7 +52,7 @@ class Pretrained:
     parameters: int
     preprocessing: Preprocessing
     architecture: Callable[..., Any] | None = None
-    weights: WeightFile | None = None
+    weights: RemoteFile | None = None
 
     @property
     def bundled(self) -> bool:
@@ -71,82 +72,82 @@ _ENTRIES = (
     ),
     Pretrained(
         "VGG16", "VGG-16", 2014, f"{_ARXIV}/1409.1556", 224, 138_357_544, "caffe", keras.applications.VGG16,
-        WeightFile(
+        RemoteFile(
             f"{_STORAGE}/vgg16/vgg16_weights_tf_dim_ordering_tf_kernels.h5", "64373286793e3c8b2b4e3219cbf3544b"
         ),
     ),
     Pretrained(
         "VGG19", "VGG-19", 2014, f"{_ARXIV}/1409.1556", 224, 143_667_240, "caffe", keras.applications.VGG19,
-        WeightFile(
+        RemoteFile(
             f"{_STORAGE}/vgg19/vgg19_weights_tf_dim_ordering_tf_kernels.h5", "cbe5617147190e668d6c5d5026f83318"
         ),
     ),
     Pretrained(
         "InceptionV3", "Inception v3", 2015, f"{_ARXIV}/1512.00567", 299, 23_851_784, "tf",
         keras.applications.InceptionV3,
-        WeightFile(
+        RemoteFile(
             f"{_STORAGE}/inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels.h5",
             "9a0d58056eeedaa3f26cb7ebd46da564",
         ),
     ),
     Pretrained(
         "Xception", "Xception", 2016, f"{_ARXIV}/1610.02357", 299, 22_910_480, "tf", keras.applications.Xception,
-        WeightFile(
+        RemoteFile(
             f"{_STORAGE}/xception/xception_weights_tf_dim_ordering_tf_kernels.h5", "0a58e3b7378bc2990ea3b43d5981f1f6"
         ),
     ),
     Pretrained(
         "ResNet50", "ResNet-50", 2015, f"{_ARXIV}/1512.03385", 224, 25_636_712, "caffe", keras.applications.ResNet50,
-        WeightFile(
+        RemoteFile(
             f"{_STORAGE}/resnet/resnet50_weights_tf_dim_ordering_tf_kernels.h5", "2cb95161c43110f7111970584f804107"
         ),
     ),
     Pretrained(
         "ResNet50V2", "ResNet-50 v2", 2016, f"{_ARXIV}/1603.05027", 224, 25_613_800, "tf",
         keras.applications.ResNet50V2,
-        WeightFile(
+        RemoteFile(
             f"{_STORAGE}/resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels.h5", "3ef43a0b657b3be2300d5770ece849e0"
         ),
     ),
     Pretrained(
         "MobileNet", "MobileNet", 2017, f"{_ARXIV}/1704.04861", 224, 4_253_864, "tf", keras.applications.MobileNet,
-        WeightFile(f"{_STORAGE}/mobilenet/mobilenet_1_0_224_tf.h5"),
+        RemoteFile(f"{_STORAGE}/mobilenet/mobilenet_1_0_224_tf.h5"),
     ),
     Pretrained(
         "MobileNetV2", "MobileNet v2", 2018, f"{_ARXIV}/1801.04381", 224, 3_538_984, "tf",
         keras.applications.MobileNetV2,
-        WeightFile(f"{_STORAGE}/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"),
+        RemoteFile(f"{_STORAGE}/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"),
     ),
     Pretrained(
         "MobileNetV3Small", "MobileNet v3 small", 2019, f"{_ARXIV}/1905.02244", 224, 2_554_968, "inside",
         keras.applications.MobileNetV3Small,
-        WeightFile(
+        RemoteFile(
             f"{_STORAGE}/mobilenet_v3/weights_mobilenet_v3_small_224_1.0_float.h5", "8768d4c2e7dee89b9d02b2d03d65d862"
         ),
     ),
     Pretrained(
         "MobileNetV3Large", "MobileNet v3 large", 2019, f"{_ARXIV}/1905.02244", 224, 5_507_432, "inside",
         keras.applications.MobileNetV3Large,
-        WeightFile(
+        RemoteFile(
             f"{_STORAGE}/mobilenet_v3/weights_mobilenet_v3_large_224_1.0_float.h5", "59e551e166be033d707958cf9e29a6a7"
         ),
     ),
     Pretrained(
         "EfficientNetB0", "EfficientNet-B0", 2019, f"{_ARXIV}/1905.11946", 224, 5_330_571, "inside",
         keras.applications.EfficientNetB0,
-        WeightFile(
+        RemoteFile(
             "https://storage.googleapis.com/keras-applications/efficientnetb0.h5", "902e53a9f72be733fc0bcb005b3ebbac"
         ),
     ),
     Pretrained(
         "EfficientNetV2B0", "EfficientNetV2-B0", 2021, f"{_ARXIV}/2104.00298", 224, 7_200_312, "inside",
         keras.applications.EfficientNetV2B0,
-        WeightFile(f"{_STORAGE}/efficientnet_v2/efficientnetv2-b0.h5", "21ecbf6da12460d5c40bb2f29ceb2188"),
+        RemoteFile(f"{_STORAGE}/efficientnet_v2/efficientnetv2-b0.h5", "21ecbf6da12460d5c40bb2f29ceb2188"),
     ),
     Pretrained(
         "DenseNet121", "DenseNet-121", 2016, f"{_ARXIV}/1608.06993", 224, 8_062_504, "torch",
         keras.applications.DenseNet121,
-        WeightFile(
+        RemoteFile(
             f"{_STORAGE}/densenet/densenet121_weights_tf_dim_ordering_tf_kernels.h5",
             "9d60b8095a5708f2dcce2bca79d332c7",
         ),
@@ -154,7 +155,7 @@ _ENTRIES = (
     Pretrained(
         "ConvNeXtTiny", "ConvNeXt tiny", 2022, f"{_ARXIV}/2201.03545", 224, 28_589_128, "inside",
         keras.applications.ConvNeXtTiny,
-        WeightFile(
+        RemoteFile(
             f"{_STORAGE}/convnext/convnext_tiny.h5",
             "8ae6e78ce2933352b1ef4008e6dd2f17bc40771563877d156bc6426c7cf503ff",
         ),
@@ -162,7 +163,7 @@ _ENTRIES = (
     Pretrained(
         "NASNetMobile", "NASNet mobile", 2017, f"{_ARXIV}/1707.07012", 224, 5_326_716, "tf",
         keras.applications.NASNetMobile,
-        WeightFile(
+        RemoteFile(
             f"{_STORAGE}/nasnet/NASNet-mobile.h5", "020fb642bf7360b370c678b08e0adf61", name="nasnet_mobile.h5"
         ),
     ),

@@ -12,8 +12,8 @@ from explorer import images
 from explorer.attribution import Explanation, Target, average_drop
 from explorer.errors import ImageInputError
 from explorer.images import GALLERY, SAMPLE_LABELS
+from explorer.images.sizing import seen_part
 from explorer.models import Classifier
-from explorer.models.sizing import seen_part
 from explorer.settings import MAX_BATCH_PICTURES
 from explorer.ui import attribution_options as options
 from explorer.ui import cache, pickers

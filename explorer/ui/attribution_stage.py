@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from explorer import figures, images, maps
 from explorer.attribution import METHODS, Explanation, explain, over_picture, spatial_layers
+from explorer.images.sizing import seen_part
 from explorer.maps import Heat
-from explorer.models.sizing import seen_part
 from explorer.ui import attribution_options as options
 from explorer.ui import cache, frame, state
 from explorer.ui.attribution_options import Asked, Top

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from explorer import images, snippets
 from explorer.ascent import PRESETS, Growth, animation
-from explorer.models.sizing import fit
+from explorer.images.sizing import fit
 from explorer.ui import cache, filter_growing, links, networks
 from explorer.ui import filter_options as options
 from explorer.ui.filter_options import ANSWERS, DREAM, INVERT, PATTERNS, Asked

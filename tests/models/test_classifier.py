@@ -9,11 +9,11 @@ import tensorflow as tf
 from PIL import Image
 
 from explorer.errors import ImageInputError, ModelError
+from explorer.images.sizing import fit
 from explorer.models import classifier as module
 from explorer.models import compiled
 from explorer.models.classifier import Classifier
 from explorer.models.layers import tap
-from explorer.models.sizing import fit
 from tests.models import networks
 
 L = keras.layers

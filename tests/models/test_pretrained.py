@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import pytest
 
+from explorer.downloads import RemoteFile
 from explorer.errors import ModelError
 from explorer.models.preprocessing import CaffePreprocessing, preprocessing_layer
 from explorer.models.pretrained import PRETRAINED, load_pretrained
-from explorer.models.weight_files import WeightFile, fetch
+from explorer.models.weight_files import fetch
 
 CONTENT = bytes(range(256)) * 4000  # about 1 MB
 CHECKSUM = hashlib.sha256(CONTENT).hexdigest()
@@ -24,7 +25,6 @@ def nowhere(monkeypatch, tmp_path):
     """A Keras cache that is empty, no folder of weights, and no way out."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.delenv("EXPLORER_WEIGHTS_DIR", raising=False)
-    monkeypatch.setattr("urllib.request._opener", None)  # it remembers the proxies of its first use
     for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(proxy, "http://127.0.0.1:9")
     return tmp_path / "keras" / "models"
@@ -32,14 +32,15 @@ def nowhere(monkeypatch, tmp_path):
 
 @pytest.fixture
 def server(monkeypatch):
-    """Serves CONTENT at /whole.h5, half of it at /half.h5, and nothing else."""
+    """Serves CONTENT at /whole.h5, and nothing else."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            self.send_response(200 if self.path in ("/whole.h5", "/half.h5") else 404)
+            self.send_response(200 if self.path == "/whole.h5" else 404)
             self.send_header("Content-Length", str(len(CONTENT)))
             self.end_headers()
-            self.wfile.write(CONTENT if self.path == "/whole.h5" else CONTENT[: len(CONTENT) // 2])
+            if self.path == "/whole.h5":
+                self.wfile.write(CONTENT)
 
         def log_message(self, *_):
             pass
@@ -177,56 +178,23 @@ def test_unknown_names_are_refused():
         load_pretrained("VGG16", weights="places")
 
 
-def test_fetch_downloads_once_and_tells_progress(server, tmp_path):
-    file, told = WeightFile(f"{server}/whole.h5", CHECKSUM), []
-    path = fetch(file, tmp_path / "new", on_progress=lambda *progress: told.append(progress))
-    assert path == tmp_path / "new" / "whole.h5"
+def test_weights_are_downloaded_into_the_cache(server, tmp_path):
+    told = []
+    path = fetch(RemoteFile(f"{server}/whole.h5", CHECKSUM), tmp_path, on_progress=lambda *now: told.append(now))
+    assert path == tmp_path / "whole.h5"
     assert path.read_bytes() == CONTENT
     assert told[-1] == (len(CONTENT), len(CONTENT))
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
-    gone = WeightFile(f"{server}/gone.h5", CHECKSUM, name="whole.h5")
-    assert fetch(gone, tmp_path / "new") == path
 
 
-def test_fetch_replaces_a_damaged_file(server, tmp_path):
-    (tmp_path / "whole.h5").write_bytes(CONTENT[:100])
-    md5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
-    assert fetch(WeightFile(f"{server}/whole.h5", md5), tmp_path).read_bytes() == CONTENT
+def test_what_is_wrong_with_a_download_is_told_with_advice(server, tmp_path):
+    with pytest.raises(ModelError, match=r"could not be downloaded\. The server 127\S+ answered 404\. Download http"):
+        fetch(RemoteFile(f"{server}/gone.h5"), tmp_path)
+    with pytest.raises(ModelError, match=r"arrived incomplete or altered\. Try again later\. The network Eff"):
+        fetch(RemoteFile(f"{server}/whole.h5", "0" * 64), tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("file", "checksum", "reason"),
-    [
-        ("half.h5", "", "connection ended|IncompleteRead"),
-        ("gone.h5", "", "404"),
-        ("whole.h5", "0" * 64, "arrived incomplete or altered"),
-    ],
-)
-def test_fetch_leaves_nothing_behind_when_it_fails(server, tmp_path, file, checksum, reason):
-    with pytest.raises(ModelError, match=reason):
-        fetch(WeightFile(f"{server}/{file}", checksum), tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_fetch_can_be_cancelled(server, tmp_path):
-    class Cancelled(BaseException):
-        pass
-
-    def cancel(done, total):
-        raise Cancelled
-
-    with pytest.raises(Cancelled):
-        fetch(WeightFile(f"{server}/whole.h5", CHECKSUM), tmp_path, on_progress=cancel)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_hosted_copy_tells_no_folder_of_the_server(monkeypatch, tmp_path):
+def test_a_hosted_copy_tells_no_folder_of_the_server(nowhere, monkeypatch):
     monkeypatch.setenv("EXPLORER_PROFILE", "hosted")
-    monkeypatch.setattr("explorer.models.weight_files._download", refuse)
     with pytest.raises(ModelError, match="not on this server") as raised:
-        fetch(WeightFile("https://example.org/none.h5"), tmp_path)
-    assert str(tmp_path) not in str(raised.value)
-
-
-def refuse(*_):
-    raise OSError("no way to the internet")
+        fetch(RemoteFile("https://example.org/none.h5"), nowhere)
+    assert str(nowhere) not in str(raised.value)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from explorer.errors import ImageInputError
-from explorer.images import to_grey
+from explorer.images.pixels import to_grey
 
 Pixels = NDArray[np.float32]
 
@@ -75,14 +75,32 @@ def _channels(batch: NDArray[Any], channels: int, notes: list[str]) -> NDArray[A
 def _resized(batch: NDArray[Any], height: int, width: int, notes: list[str], *, crop: bool) -> NDArray[Any]:
     if batch.shape[1:3] == (height, width):
         return batch
-    top, left, rows, cols = seen_part(batch.shape[1:3], (height, width), crop=crop)
+    _, _, rows, cols = seen_part(batch.shape[1:3], (height, width), crop=crop)
     if (rows, cols) != batch.shape[1:3]:
-        batch = batch[:, top : top + rows, left : left + cols]
         notes.append(f"Cropped to the {rows} × {cols} pixels (height × width) in the middle.")
-    if (rows, cols) == (height, width):
-        return batch
-    notes.append(f"Resized from {rows} × {cols} to {height} × {width} pixels (height × width).")
-    return np.stack([_resize(image, height, width) for image in batch])
+    if (rows, cols) != (height, width):
+        notes.append(f"Resized from {rows} × {cols} to {height} × {width} pixels (height × width).")
+    return np.stack([to_size(image, height, width, crop=crop) for image in batch])
+
+
+def to_size(image: NDArray[Any], height: int, width: int, *, crop: bool = True) -> NDArray[Any]:
+    """One picture made to a size, as :func:`fit` does it; one of that size is not touched.
+
+    Args:
+        image: (H, W, 1 or 3), uint8 or float32 in 0–255.
+        height: wanted, in pixels.
+        width: likewise.
+        crop: crop to the centre of the right proportions first; otherwise squeeze or stretch.
+
+    Returns:
+        (height, width, 1 or 3) of the same type.
+
+    >>> to_size(np.full((4, 6, 3), 9, np.uint8), 2, 2).shape
+    (2, 2, 3)
+    """
+    top, left, rows, cols = seen_part(image.shape[:2], (height, width), crop=crop)
+    part = image[top : top + rows, left : left + cols]
+    return part if (rows, cols) == (height, width) else _resize(part, height, width)
 
 
 def seen_part(picture: Sequence[int], size: tuple[int, int], *, crop: bool = True) -> tuple[int, int, int, int]:

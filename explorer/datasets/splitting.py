@@ -1,0 +1,107 @@
+"""Which pictures are for training, for validation and for test: stratified, by a seed, copies kept together."""
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.datasets.dataset import SPLITS
+from explorer.errors import DatasetError
+
+SHARES = (0.7, 0.15, 0.15)
+"""Of each class, how much goes into train, validation and test."""
+SMALL = (1000, 500, 500)
+"""Pictures of each class in a small split, as in Chollet's cats and dogs."""
+
+Splits = NDArray[np.int8]
+"""For each picture the number of its split in ``SPLITS``, or −1 for none."""
+
+
+def quotas(count: int) -> tuple[int, int, int]:
+    """How many of a class's pictures go into each split: the shares, rounded so that they add up.
+
+    From three pictures on, each split has one at least.
+
+    >>> quotas(100), quotas(3), quotas(1)
+    ((70, 15, 15), (1, 1, 1), (1, 0, 0))
+    """
+    if count < 3:
+        return (1, 0, count - 1) if count else (0, 0, 0)
+    held_out = max(1, round(count * SHARES[1])), max(1, round(count * SHARES[2]))
+    return (count - sum(held_out), *held_out)
+
+
+def split(labels: Sequence[int], contents: Sequence[Hashable], seed: int) -> Splits:
+    """Each class split by the shares.
+
+    Files of the same content go into the same split, so that no picture is learned and then asked for. Only where
+    one picture fills more of its class than a split has room for, its copies are spread.
+
+    Args:
+        labels: the number of each picture's class.
+        contents: equal for equal pictures.
+        seed: another one gives another split.
+
+    >>> split([0] * 4 + [1] * 4, range(8), seed=0).tolist().count(0)
+    4
+    """
+    result = np.full(len(labels), -1, np.int8)
+    home: dict[Hashable, int] = {}
+    for label in range(max(labels, default=-1) + 1):
+        members = [index for index, one in enumerate(labels) if one == label]
+        order = np.random.default_rng((seed, label)).permutation(len(members))
+        left = list(quotas(len(members)))
+        for group in _groups([members[place] for place in order], contents):
+            place = home.get(contents[group[0]], _room(left, len(group)))
+            for index in group:
+                # A group that fits nowhere is spread over what room there is.
+                result[index] = place if place >= 0 else _room(left, 1)
+                left[result[index]] -= 1
+            home.setdefault(contents[group[0]], int(result[group[0]]))
+    return result
+
+
+def _groups(members: Sequence[int], contents: Sequence[Hashable]) -> list[list[int]]:
+    """Pictures of the same content together, the largest groups first."""
+    groups: dict[Hashable, list[int]] = {}
+    for index in members:
+        groups.setdefault(contents[index], []).append(index)
+    return sorted(groups.values(), key=len, reverse=True)
+
+
+def _room(left: Sequence[int], wanted: int) -> int:
+    """The first split with so much room; −1 where there is none."""
+    return next((place for place, room in enumerate(left) if room >= wanted), -1 if wanted > 1 else 0)
+
+
+def small(labels: Sequence[int], splits: Splits, class_names: Sequence[str], seed: int) -> Splits:
+    """A small part of a larger dataset: 1,000 pictures of each class to train with, 500 and 500 to look at.
+
+    A split that is empty is filled from the pictures to train with.
+
+    Args:
+        labels: the number of each picture's class.
+        splits: where each picture is now.
+        class_names: for the sentence.
+        seed: another one takes others.
+
+    Raises:
+        DatasetError: a class has too few pictures.
+    """
+    numbers = np.asarray(labels)
+    result = np.full(len(numbers), -1, np.int8)
+    for label, name in enumerate(class_names):
+        random = np.random.default_rng((seed, label))
+        pools = [random.permutation(np.flatnonzero((numbers == label) & (splits == place))) for place in range(3)]
+        used = 0
+        for place, wanted in enumerate(SMALL):
+            empty = not (splits == place).any()
+            pool = pools[0][used:] if empty or place == 0 else pools[place]
+            if len(pool) < wanted:
+                raise DatasetError(
+                    f"The small split takes {' + '.join(map(str, SMALL))} pictures of each class; the class {name!r} "
+                    f"has only {len(pool):,} left for {SPLITS[place]}. Switch the small split off."
+                )
+            result[pool[:wanted]] = place
+            used += wanted if empty or place == 0 else 0
+    return result
