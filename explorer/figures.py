@@ -1,19 +1,15 @@
-"""Arrays into pictures and charts: how numbers are given colours, honestly.
+"""Arrays into pictures: how numbers are given colours, honestly.
 
 Signed values keep their sign, and every picture comes with the range it shows and with what it had to leave out.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 # Negative to positive, through the page's own background, so that zero is quiet in either theme.
 DIVERGING_LIGHT = (
@@ -216,23 +212,6 @@ INK_LIGHT, INK_DARK = "#31333f", "#e6e6ea"
 BLUE, RED, GREY = "#2f7fc1", "#c8553d", "#8a8f98"
 
 
-def _plain(figure: "go.Figure", *, height: int, dark: bool) -> "go.Figure":
-    """No frame, no background, quiet lines."""
-    ink = INK_DARK if dark else INK_LIGHT
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": ink, "size": 12},
-        showlegend=False,
-        bargap=0.02,
-    )
-    figure.update_xaxes(showgrid=False, zeroline=False)
-    figure.update_yaxes(showgrid=False, zeroline=False)
-    return figure
-
-
 def histogram(counts: NDArray[np.int64], edges: NDArray[np.float32], *, dark: bool = False) -> str:
     """How often each value occurs, as a small SVG: negative values red, the rest blue.
 
@@ -311,132 +290,6 @@ def growth_curves(scores: NDArray[np.float32], steps: int, *, selected: int | No
     floor = f'<line x1="{left}" x2="{left + wide}" y1="{base}" y2="{base}" stroke="{GREY}" stroke-width="0.7"/>'
     frame = 'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 134" width="400" height="134"'
     return f"<svg {frame}>{floor}{''.join(map(line, order))}{words}</svg>"
-
-
-def heatmap(
-    values: NDArray[np.float32],
-    *,
-    signed_values: bool,
-    dark: bool = False,
-    height: int = 300,
-    text: bool = False,
-) -> "go.Figure":
-    """A small matrix in colours: a kernel (signed) or its frequency response (magnitudes).
-
-    Args:
-        values: float32 (rows, columns).
-        signed_values: diverging colours centred on zero instead of viridis.
-        dark: for a dark page.
-        height: of the chart, in pixels.
-        text: write each value in its cell.
-    """
-    import plotly.graph_objects as go  # noqa: PLC0415 - as above
-
-    extreme = float(np.abs(values).max(initial=0.0)) or 1.0
-    anchors = DIVERGING_DARK if dark else DIVERGING_LIGHT
-    scale = [[i / 6, f"rgb({r},{g},{b})"] for i, (r, g, b) in enumerate(anchors)]
-    figure = go.Figure(
-        go.Heatmap(
-            z=values,
-            colorscale=scale if signed_values else "Viridis",
-            zmin=-extreme if signed_values else 0.0,
-            zmax=extreme,
-            xgap=1 if text else 0,
-            ygap=1 if text else 0,
-            texttemplate="%{z:.3g}" if text else None,
-            hovertemplate="row %{y}, column %{x}: %{z:.4g}<extra></extra>",
-            colorbar={"thickness": 8, "len": 0.9},
-        )
-    )
-    figure = _plain(figure, height=height, dark=dark)
-    figure.update_yaxes(autorange="reversed", scaleanchor="x", visible=False)
-    figure.update_xaxes(visible=False)
-    return figure
-
-
-def bars(values: NDArray[np.float32], *, dark: bool = False) -> "go.Figure":
-    """One bar for each number of a layer without space: negative values red, the rest blue.
-
-    Args:
-        values: float32 (K,).
-        dark: for a dark page.
-    """
-    import plotly.graph_objects as go  # noqa: PLC0415 - as above
-
-    drawn = go.Bar(
-        x=np.arange(values.size),
-        y=values.ravel(),
-        marker={"color": np.where(values.ravel() < 0, RED, BLUE), "line_width": 0},
-        hovertemplate="unit %{x}: %{y:.4g}<extra></extra>",
-    )
-    figure = _plain(go.Figure(drawn), height=220, dark=dark)
-    figure.update_layout(margin={"b": 24, "l": 40})
-    return figure
-
-
-LINES = (BLUE, RED, "#3f9b6c", "#a06cc0")
-
-
-def depth_profile(
-    names: Sequence[str], curves: Mapping[str, Sequence[float]], *, log: bool = False, dark: bool = False
-) -> "go.Figure":
-    """Curves over the layers of a network, from pixels to classes.
-
-    Args:
-        names: the layers, in order.
-        curves: for each name of a curve, a value a layer.
-        log: a logarithmic axis.
-        dark: for a dark page.
-    """
-    import plotly.graph_objects as go  # noqa: PLC0415 - as above
-
-    figure = go.Figure()
-    for (name, values), colour in zip(curves.items(), LINES, strict=False):
-        figure.add_scatter(
-            x=list(range(len(names))),
-            y=list(values),
-            name=name,
-            mode="lines+markers",
-            line={"color": colour, "width": 2},
-            customdata=list(names),
-            hovertemplate="%{customdata}<br>" + name + ": %{y:.4g}<extra></extra>",
-        )
-    figure = _plain(figure, height=260, dark=dark)
-    figure.update_layout(
-        showlegend=True, legend={"orientation": "h", "y": 1.15, "x": 0}, margin={"l": 48, "b": 90, "t": 30}
-    )
-    figure.update_xaxes(tickmode="array", tickvals=list(range(len(names))), ticktext=list(names), tickangle=40)
-    figure.update_yaxes(type="log" if log else "linear", showgrid=True, gridcolor="rgba(128,128,128,0.2)")
-    return figure
-
-
-def share_curves(shares: Sequence[float], curves: Mapping[str, Sequence[float]], *, dark: bool = False) -> "go.Figure":
-    """Probabilities over the share of a picture that is hidden or shown; the first curve is drawn strong.
-
-    Args:
-        shares: 0–1, rising.
-        curves: for each name of a curve, a probability a share.
-        dark: for a dark page.
-    """
-    import plotly.graph_objects as go  # noqa: PLC0415 - as above
-
-    figure = go.Figure()
-    for number, ((name, values), colour) in enumerate(zip(curves.items(), LINES, strict=False)):
-        figure.add_scatter(
-            x=list(shares),
-            y=list(values),
-            name=name,
-            mode="lines",
-            line={"color": colour, "width": 3 if number == 0 else 1.5, "dash": "solid" if number == 0 else "dot"},
-            hovertemplate="%{x:.0%}: %{y:.1%}<extra>" + name + "</extra>",
-        )
-    figure = _plain(figure, height=230, dark=dark)
-    figure.update_layout(
-        showlegend=True, legend={"orientation": "h", "y": 1.32, "x": 0}, margin={"l": 44, "b": 30, "t": 44}
-    )
-    figure.update_xaxes(tickformat=".0%", range=[0, 1])
-    figure.update_yaxes(tickformat=".0%", rangemode="tozero", showgrid=True, gridcolor="rgba(128,128,128,0.2)")
-    return figure
 
 
 def framed(

@@ -18,7 +18,7 @@ class Strip {
     this.threads.setAttribute("aria-hidden", "true");
     this.threads.append(this.base, this.lit);
     this.track = element("div", { class: "track" });
-    this.scroller = element("div", { class: "strip", role: "group", "aria-label": "The network from its picture to its classes", "data-testid": "strip" }, this.track);
+    this.scroller = element("div", { class: "strip", role: "group", "data-testid": "strip" }, this.track);
     this.frame = element("div", { class: "strip-frame" }, this.scroller, this.scrollButton("back"), this.scrollButton("on"));
     this.root = element("div", { class: "explorer maps" }, this.frame);
     this.peek = new Peek(this.root);
@@ -91,6 +91,8 @@ class Strip {
     const theme = themeOf(this.root);
     this.root.style.colorScheme = theme.dark ? "dark" : "light";
     const drawn = JSON.stringify([theme.dark, sent.stages]);
+    this.scroller.setAttribute("aria-label", sent.alt);
+    this.threaded = sent.threads;
     const moved = String(sent.selected) !== String(this.selected);
     this.selected = sent.selected;
     if (drawn !== this.drawn) {
@@ -136,6 +138,7 @@ class Strip {
 
   /** The threads between neighbouring columns of which `keep(left, right)` holds, as the commands of one path. */
   threadsOf(keep) {
+    if (!this.threaded) return "";
     const origin = this.track.getBoundingClientRect();
     const nodes = this.columns.map((column) => [...column.tiles, ...column.bars].map((node) => ({ node, box: node.getBoundingClientRect() })));
     const drawn = [];

@@ -177,12 +177,11 @@ class Archive:
             raise DatasetError(DAMAGED)
         _check_records(records)
         _check_sizes(records, limits)
-        starts = dict(_data_starts(self._bytes, records, table.start))
-
         kept = [record for record in records if record.name and not LITTER.search(record.name)]
         files = [record for record in kept if not record.is_folder]
         if not files:
             raise DatasetError("There are no files in the archive. Pack a folder that holds folders of pictures.")
+        starts = dict(_data_starts(self._bytes, records, table.start))
         self._places = {
             Entry(record.name, record.size, record.checksum): _Place(
                 starts[record.offset], record.packed, record.method

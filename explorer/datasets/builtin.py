@@ -150,7 +150,6 @@ def _picked(splits: Sequence[Split], chosen: Sequence[np.ndarray]) -> list[Split
 
 def _arrays(files: Sequence[Path], name: str, class_names: tuple[str, ...], wish: Wish) -> Dataset:
     """The dataset in four IDX files, or in one NPZ file."""
-    wish.tell(0.0, "Opening")
     key = _key("arrays", *class_names, *(_file_digest(path) for path in files))
     found = store.open_stored(key)
     if found is None:

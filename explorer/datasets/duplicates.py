@@ -26,7 +26,7 @@ from explorer.errors import DatasetError
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
-LIKENESS = 0.9
+LIKENESS = 0.95
 """Two pictures whose pixels correlate less than this, at the best shift, are different."""
 NEARER = 3.0
 """Two pictures are nearly equal if their unlikeness is so many times smaller than what is usual: than the unlikeness,
@@ -285,7 +285,7 @@ def _compare(
 ) -> tuple[Floats, Floats]:
     """The likeness of pairs of pictures in colour, and their mean absolute difference in grey levels: (P,) each."""
     alike, differences = np.zeros(len(ones), np.float32), np.zeros(len(ones), np.float32)
-    for rows in chunks(len(ones), 20 * int(np.prod(earlier.shape[1:]))):
+    for rows in chunks(len(ones), 24 * int(np.prod(earlier.shape[1:]))):
         one, other = np.asarray(earlier[ones[rows]]), np.asarray(later[others[rows]])
         differences[rows] = [cv2.absdiff(left, right).mean() for left, right in zip(one, other, strict=True)]
         alike[rows] = aligned_likeness(_comparable(one), _comparable(other))
@@ -304,8 +304,7 @@ def aligned_likeness(ones: Floats, others: Floats) -> Floats:
     """The correlation of pictures with pictures, at the best of the nine shifts by at most a pixel.
 
     The inner part of the second picture, without a border of one pixel, is laid over the first at each shift:
-    ``max_s Σ (a_s − mean a_s)(b − mean b) / (|a_s − mean a_s| |b − mean b|)`` over all pixels and colours, with the mean
-    of each colour channel.
+    ``max_s Σ (a_s − mean a_s)(b − mean b) / (|a_s − mean a_s| |b − mean b|)`` over all pixels and colours.
 
     Args:
         ones: float32 (P, H, W, C), at least 3×3 pixels; smaller ones are not shifted.
@@ -334,8 +333,9 @@ def aligned_likeness(ones: Floats, others: Floats) -> Floats:
 
 
 def _centred(images: Floats) -> Floats:
-    """Pictures as vectors, each colour channel of mean 0, so that a tint is no likeness: float32 (P, values)."""
-    return np.asarray(images - images.mean(axis=(1, 2), keepdims=True)).reshape(len(images), -1)
+    """Pictures as vectors of mean 0: float32 (P, values)."""
+    vectors = images.reshape(len(images), -1)
+    return np.asarray(vectors - vectors.mean(axis=1, keepdims=True))
 
 
 def _copies(digests: Sequence[bytes], labels: NDArray[np.int64]) -> Copies:

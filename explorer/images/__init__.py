@@ -1,7 +1,7 @@
 """Pictures in: from the bytes of any file to a checked, upright RGB array, and the bundled samples."""
 
 from explorer.errors import ImageInputError
-from explorer.images.pixels import crop, encode_indexed_png, encode_png, fingerprint, reduce_to, to_grey
+from explorer.images.pixels import crop, encode_indexed_png, encode_png, fingerprint, reduce_to, to_grey, to_rgb
 from explorer.images.reading import Picture, read, read_image
 from explorer.images.samples import GALLERY, SAMPLE_ALT, SAMPLE_LABELS, SAMPLES, Sample
 
@@ -21,4 +21,5 @@ __all__ = [
     "read_image",
     "reduce_to",
     "to_grey",
+    "to_rgb",
 ]

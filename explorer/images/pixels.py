@@ -31,6 +31,15 @@ def to_grey(image: np.ndarray) -> np.ndarray:
     return np.asarray(image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))
 
 
+def to_rgb(image: np.ndarray) -> np.ndarray:
+    """A picture (H, W, 1) or pictures (N, H, W, 1) with three equal channels; with three already, the same array.
+
+    >>> to_rgb(np.zeros((2, 2, 1), np.uint8)).shape
+    (2, 2, 3)
+    """
+    return image if image.shape[-1] == 3 else image.repeat(3, axis=-1)
+
+
 def fingerprint(image: np.ndarray) -> str:
     """A name for exactly this array: the sha256 of its shape, type and bytes, in hexadecimal.
 

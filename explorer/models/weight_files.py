@@ -3,7 +3,6 @@
 The addresses and checksums are those of ``keras.applications``.
 """
 
-import os
 from pathlib import Path
 
 from explorer import downloads, settings
@@ -19,7 +18,7 @@ def keras_cache() -> Path:
     >>> keras_cache().name
     'models'
     """
-    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
+    return settings.keras_home() / "models"
 
 
 def fetch(file: RemoteFile, folder: Path, *, on_progress: Progress | None = None) -> Path:

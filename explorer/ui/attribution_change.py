@@ -64,7 +64,7 @@ def _after(shown: Explained, changed: NDArray[np.uint8]) -> None:
 
 def _heat(shown: Explained, picture: NDArray[np.uint8], found: Explanation, alt: str) -> None:
     """A picture as the network reads it, with its map."""
-    rgb = figures.enlarge(picture if picture.shape[2] == 3 else picture.repeat(3, axis=2), 480)
+    rgb = figures.enlarge(images.to_rgb(picture), 480)
     heat = over(rgb, (0, 0, *rgb.shape[:2]), found, dark=shown.dark)
     st.image(images.encode_png(heat.pixels), width="stretch", output_format="PNG", alt=alt)
 
@@ -82,7 +82,7 @@ def _paint(shown: Explained) -> Cells:
     def keep(now: Cells) -> None:
         state.put(PAINTED, {key: now})
 
-    picture = shown.fitted if shown.fitted.shape[2] == 3 else shown.fitted.repeat(3, axis=2)
+    picture = images.to_rgb(shown.fitted)
     now = painter(
         picture_png=images.encode_png(figures.enlarge(picture, 480)),
         cells=grid(shown.fitted),

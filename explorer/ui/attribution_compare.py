@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from explorer import figures, images, overview
+from explorer import charts, images, overview
 from explorer.attribution import (
     METHODS,
     Explanation,
@@ -109,7 +109,7 @@ def layers(shown: Explained) -> None:
     gallery(pictures, columns=4)
     if scores:
         frame.chart(
-            figures.depth_profile(
+            charts.depth_profile(
                 titles(paths),
                 {
                     "insertion": [score.result.insertion.area for score in scores],

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from explorer import figures, images
+from explorer import charts, images
 from explorer.attribution import (
     BASELINES,
     DeletionInsertion,
@@ -109,7 +109,7 @@ def _curves(shown: Explained) -> None:
         st.caption(f"{words}: {_measured(shown)}, by the share of the picture")
         shares = getattr(found["shown"], name).shares.tolist()
         frame.chart(
-            figures.share_curves(shares, curves, dark=shown.dark), key=f"grad_cam.{name}", alt=f"The {name} curves"
+            charts.share_curves(shares, curves, dark=shown.dark), key=f"grad_cam.{name}", alt=f"The {name} curves"
         )
     st.dataframe(
         [

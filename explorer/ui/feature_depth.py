@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from explorer import datasets, depth, figures, images, maps, overview
+from explorer import charts, datasets, depth, figures, images, maps, overview
 from explorer.models import Classifier, LayerSummary
 from explorer.ui import cache, feature_options, frame, state
 from explorer.ui.feature_lab import Looked
@@ -33,7 +33,7 @@ def distillation(looked: Looked, layers: tuple[LayerSummary, ...]) -> None:
     key = (*looked.key, tuple(paths))
     found = cache.drawing("profile", key, lambda: [depth.profile_of(path, looked.outputs[path]) for path in paths])
     frame.chart(
-        figures.depth_profile(
+        charts.depth_profile(
             titles(paths),
             {
                 "side of a map": [one.height for one in found],
@@ -47,7 +47,7 @@ def distillation(looked: Looked, layers: tuple[LayerSummary, ...]) -> None:
         alt="Side, channels and values by depth",
     )
     frame.chart(
-        figures.depth_profile(
+        charts.depth_profile(
             titles(paths),
             {
                 "share of zeros": [one.zeros for one in found],
@@ -74,7 +74,7 @@ def _probe(looked: Looked, paths: list[str]) -> None:
         state.put(PROBES, {**state.get(PROBES, {}), key: points})
     if points:
         frame.chart(
-            figures.depth_profile(
+            charts.depth_profile(
                 titles([point.path for point in points]),
                 {"accuracy": [point.accuracy for point in points], "chance": [point.chance for point in points]},
                 dark=looked.dark,
@@ -143,7 +143,7 @@ def two_pictures(looked: Looked, layers: tuple[LayerSummary, ...]) -> None:
     outputs = cache.all_maps(looked.classifier.key, sha, looked.classifier, other)
     outputs = {path: turned_back(values, how) for path, values in outputs.items()}
     left, right, third = st.columns(3)
-    rgb = other if other.shape[2] == 3 else other.repeat(3, axis=2)
+    rgb = images.to_rgb(other)
     for column, picture, label in ((left, looked.rgb, "this picture"), (right, rgb, feature_options.COMPARISONS[how])):
         with column:
             st.image(images.encode_png(figures.enlarge(picture, 300)), width="stretch", output_format="PNG", alt=label)
@@ -168,7 +168,7 @@ def two_pictures(looked: Looked, layers: tuple[LayerSummary, ...]) -> None:
         lambda: [maps.cosine(looked.outputs[path], outputs[path]) for path in paths],
     )
     frame.chart(
-        figures.depth_profile(
+        charts.depth_profile(
             titles(paths),
             {"cosine similarity": cosines},
             dark=looked.dark,

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from explorer import datasets, depth, figures, images, maps, overview
+from explorer import charts, datasets, depth, figures, images, maps, overview
 from explorer.images import SAMPLE_LABELS, SAMPLES
 from explorer.models import Classifier, LayerSummary
 from explorer.models.filters import kernel_of
@@ -57,7 +57,7 @@ class Looked:
     @property
     def rgb(self) -> NDArray[np.uint8]:
         """The picture with three channels."""
-        return self.picture if self.picture.shape[2] == 3 else self.picture.repeat(3, axis=2)
+        return images.to_rgb(self.picture)
 
 
 def look(choice: Choice, *, dark: bool) -> tuple[Looked, tuple[str, ...]]:
@@ -172,7 +172,7 @@ def draw_sheet(values: NDArray[np.float32], scale: str, sort: str, number: int, 
 def bars(looked: Looked) -> None:
     """A layer without space: its numbers as bars."""
     frame.chart(
-        figures.bars(looked.values, dark=looked.dark),
+        charts.bars(looked.values, dark=looked.dark),
         key="feature_maps.bars",
         alt=f"The {looked.values.size} numbers of {looked.layer.path}",
     )
@@ -270,7 +270,7 @@ def _exciting(looked: Looked, number: int, where: str) -> list[tuple[bytes, str]
     drawn = []
     for one in best:
         picture = np.clip(np.rint(fitted[one.index]), 0, 255).astype(np.uint8)
-        picture = picture if picture.shape[2] == 3 else picture.repeat(3, axis=2)
+        picture = images.to_rgb(picture)
         if looked.layer.receptive_field is not None and looked.layer.spatial:
             picture = figures.framed(picture, looked.layer.receptive_field.at(one.row, one.col))
         drawn.append((images.encode_png(figures.enlarge(picture, 160)), f"{names[one.index]} · {one.value:.3g}"))

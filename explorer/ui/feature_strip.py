@@ -49,7 +49,7 @@ def titles(paths: list[str]) -> list[str]:
 
 def _picture_column(picture: NDArray[np.uint8]) -> Stage:
     """The picture as the network reads it."""
-    tiles = (picture if picture.shape[2] == 3 else picture.repeat(3, axis=2))[None]
+    tiles = images.to_rgb(picture)[None]
     drawn = maps.mosaic(tiles, 1, gap=0, side=2 * TILE_SIDE)
     height, width, channels = picture.shape
     return Stage(

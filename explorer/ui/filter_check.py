@@ -84,7 +84,7 @@ def _pictures(seen: Seen, growth: Growth, one: Selectivity) -> list[tuple[bytes,
 
 
 def _rgb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return picture if picture.shape[2] == 3 else picture.repeat(3, axis=2)
+    return images.to_rgb(picture)
 
 
 def weights(seen: Seen) -> None:

@@ -185,7 +185,7 @@ def _alone(seen: Seen, growth: Growth) -> None:
 
 def _png(picture: NDArray[np.uint8], side: int) -> bytes:
     """A picture of one or three colours, large enough to see."""
-    rgb = picture if picture.shape[2] == 3 else picture.repeat(3, axis=2)
+    rgb = images.to_rgb(picture)
     return images.encode_png(figures.enlarge(rgb, side))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from explorer import figures, images, kernels
+from explorer import charts, images, kernels
 from explorer.errors import KernelError
 from explorer.filtering import Filtering
 from explorer.kernels import KERNELS
@@ -152,11 +152,11 @@ def theory(filtering: Filtering, *, dark: bool) -> None:
     left, middle, right = st.columns([1, 1, 1.2])
     with left:
         st.markdown("**The kernel**, as it is laid on the picture")
-        figure = figures.heatmap(kernel, signed_values=True, dark=dark, height=250, text=max(kernel.shape) <= 7)
+        figure = charts.heatmap(kernel, signed_values=True, dark=dark, height=250, text=max(kernel.shape) <= 7)
         frame.chart(figure, key="kernels.heatmap", alt="The kernel's weights in colours")
     with middle:
         st.markdown("**Frequency response**: what it lets through")
-        response = figures.heatmap(kernels.frequency_response(kernel), signed_values=False, dark=dark, height=250)
+        response = charts.heatmap(kernels.frequency_response(kernel), signed_values=False, dark=dark, height=250)
         frame.chart(response, key="kernels.response", alt="How strongly the kernel answers to each frequency")
         st.caption("The middle is a flat picture, the rim the finest detail. Bright passes, dark is stopped.")
     with right:

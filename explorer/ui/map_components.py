@@ -176,9 +176,11 @@ def strip(
     stages: Sequence[Stage],
     selected: Place | None,
     key: str,
+    alt: str = "The network from its picture to its classes",
+    threads: bool = True,
     on_pick: Callable[[Place | None], None] | None = None,
 ) -> Place | None:
-    """Shows a network from its picture to its classes, a column a stage, left to right.
+    """Shows a network from its picture to its classes, a column a stage, left to right; or other columns of pictures.
 
     A strip wider than the page scrolls in itself. Arrow keys move, Enter picks, Escape clears.
 
@@ -186,6 +188,8 @@ def strip(
         stages: the columns, in the order in which the network computes them.
         selected: the square, or the column (:data:`WHOLE_STAGE`), that has the ring.
         key: key of the component.
+        alt: what it is, for those who do not see it.
+        threads: draw lines between neighbouring columns: everything on the left goes into everything on the right.
         on_pick: called with the place, or with None, when the person picks another or clears, before the rerun.
 
     Returns:
@@ -203,7 +207,12 @@ def strip(
             on_pick(after)
 
     now = place_after(picked(key), stages, selected)
-    drawn = {"stages": [_column(stage) for stage in stages], "selected": None if now is None else list(now)}
+    drawn = {
+        "stages": [_column(stage) for stage in stages],
+        "selected": None if now is None else list(now),
+        "alt": alt,
+        "threads": threads,
+    }
     registered("convnet_explorer_strip", STRIP_SCRIPTS, STYLES)(key=key, data=drawn, on_picked_change=pick)
     return now
 

@@ -3,15 +3,23 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import streamlit as st
+
+
+class Report(Protocol):
+    """What work tells its progress to."""
+
+    def __call__(self, share: float, doing: str = "") -> None:
+        """The share that is done, 0–1, and what is being done."""
 
 
 @contextmanager
 def progress(
     key: str, sentence: str, *, stop: str = "Stop", on_stop: Callable[[], None] | None = None
-) -> Iterator[Callable[[float], None]]:
-    """Draw the bar while the work goes on; yields what the work reports its share to, 0–1.
+) -> Iterator[Report]:
+    """Draw the bar while the work goes on; yields what the work reports its share to, 0–1, and what it is doing.
 
     The time left is reckoned from the first report on: what comes before it, such as compiling, comes once.
 
@@ -30,12 +38,12 @@ def progress(
         bar = st.progress(0.0, sentence)
         st.button(stop, key=key, icon=":material/stop:", on_click=on_stop)
 
-    def report(share: float) -> None:
+    def report(share: float, doing: str = "") -> None:
         nonlocal first
         now = time.monotonic()
         started, done = first = first or (now, share)
         said = f", about {(now - started) * (1 - share) / (share - done):.0f} s left" if share > done else ""
-        bar.progress(min(1.0, share), f"{share:.0%} done{said}")
+        bar.progress(min(1.0, share), f"{doing}: {share:.0%} done{said}" if doing else f"{share:.0%} done{said}")
 
     try:
         yield report

@@ -1,0 +1,220 @@
+"""Charts: numbers along axes, drawn by Plotly, which is imported where a chart is drawn and not before."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.figures import BLUE, DIVERGING_DARK, DIVERGING_LIGHT, GREY, INK_DARK, INK_LIGHT, RED
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+LINES = (BLUE, RED, "#3f9b6c", "#a06cc0")
+GRID = "rgba(128,128,128,0.2)"
+
+
+def _plain(figure: "go.Figure", *, height: int, dark: bool) -> "go.Figure":
+    """No frame, no background, quiet lines."""
+    ink = INK_DARK if dark else INK_LIGHT
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": ink, "size": 12},
+        showlegend=False,
+        bargap=0.02,
+    )
+    figure.update_xaxes(showgrid=False, zeroline=False)
+    figure.update_yaxes(showgrid=False, zeroline=False)
+    return figure
+
+
+def heatmap(
+    values: NDArray[np.float32],
+    *,
+    signed_values: bool,
+    dark: bool = False,
+    height: int = 300,
+    text: bool = False,
+) -> "go.Figure":
+    """A small matrix in colours: a kernel (signed) or its frequency response (magnitudes).
+
+    Args:
+        values: float32 (rows, columns).
+        signed_values: diverging colours centred on zero instead of viridis.
+        dark: for a dark page.
+        height: of the chart, in pixels.
+        text: write each value in its cell.
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415 - as above
+
+    extreme = float(np.abs(values).max(initial=0.0)) or 1.0
+    anchors = DIVERGING_DARK if dark else DIVERGING_LIGHT
+    scale = [[i / 6, f"rgb({r},{g},{b})"] for i, (r, g, b) in enumerate(anchors)]
+    figure = go.Figure(
+        go.Heatmap(
+            z=values,
+            colorscale=scale if signed_values else "Viridis",
+            zmin=-extreme if signed_values else 0.0,
+            zmax=extreme,
+            xgap=1 if text else 0,
+            ygap=1 if text else 0,
+            texttemplate="%{z:.3g}" if text else None,
+            hovertemplate="row %{y}, column %{x}: %{z:.4g}<extra></extra>",
+            colorbar={"thickness": 8, "len": 0.9},
+        )
+    )
+    figure = _plain(figure, height=height, dark=dark)
+    figure.update_yaxes(autorange="reversed", scaleanchor="x", visible=False)
+    figure.update_xaxes(visible=False)
+    return figure
+
+
+def bars(values: NDArray[np.float32], *, dark: bool = False) -> "go.Figure":
+    """One bar for each number of a layer without space: negative values red, the rest blue.
+
+    Args:
+        values: float32 (K,).
+        dark: for a dark page.
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415 - as above
+
+    drawn = go.Bar(
+        x=np.arange(values.size),
+        y=values.ravel(),
+        marker={"color": np.where(values.ravel() < 0, RED, BLUE), "line_width": 0},
+        hovertemplate="unit %{x}: %{y:.4g}<extra></extra>",
+    )
+    figure = _plain(go.Figure(drawn), height=220, dark=dark)
+    figure.update_layout(margin={"b": 24, "l": 40})
+    return figure
+
+
+def depth_profile(
+    names: Sequence[str], curves: Mapping[str, Sequence[float]], *, log: bool = False, dark: bool = False
+) -> "go.Figure":
+    """Curves over the layers of a network, from pixels to classes.
+
+    Args:
+        names: the layers, in order.
+        curves: for each name of a curve, a value a layer.
+        log: a logarithmic axis.
+        dark: for a dark page.
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415 - as above
+
+    figure = go.Figure()
+    for (name, values), colour in zip(curves.items(), LINES, strict=False):
+        figure.add_scatter(
+            x=list(range(len(names))),
+            y=list(values),
+            name=name,
+            mode="lines+markers",
+            line={"color": colour, "width": 2},
+            customdata=list(names),
+            hovertemplate="%{customdata}<br>" + name + ": %{y:.4g}<extra></extra>",
+        )
+    figure = _plain(figure, height=260, dark=dark)
+    figure.update_layout(
+        showlegend=True, legend={"orientation": "h", "y": 1.15, "x": 0}, margin={"l": 48, "b": 90, "t": 30}
+    )
+    figure.update_xaxes(tickmode="array", tickvals=list(range(len(names))), ticktext=list(names), tickangle=40)
+    figure.update_yaxes(type="log" if log else "linear", showgrid=True, gridcolor=GRID)
+    return figure
+
+
+def share_curves(shares: Sequence[float], curves: Mapping[str, Sequence[float]], *, dark: bool = False) -> "go.Figure":
+    """Probabilities over the share of a picture that is hidden or shown; the first curve is drawn strong.
+
+    Args:
+        shares: 0–1, rising.
+        curves: for each name of a curve, a probability a share.
+        dark: for a dark page.
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415 - as above
+
+    figure = go.Figure()
+    for number, ((name, values), colour) in enumerate(zip(curves.items(), LINES, strict=False)):
+        figure.add_scatter(
+            x=list(shares),
+            y=list(values),
+            name=name,
+            mode="lines",
+            line={"color": colour, "width": 3 if number == 0 else 1.5, "dash": "solid" if number == 0 else "dot"},
+            hovertemplate="%{x:.0%}: %{y:.1%}<extra>" + name + "</extra>",
+        )
+    figure = _plain(figure, height=230, dark=dark)
+    figure.update_layout(
+        showlegend=True, legend={"orientation": "h", "y": 1.32, "x": 0}, margin={"l": 44, "b": 30, "t": 44}
+    )
+    figure.update_xaxes(tickformat=".0%", range=[0, 1])
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero", showgrid=True, gridcolor=GRID)
+    return figure
+
+
+def stacked_bars(
+    names: Sequence[str], counts: Mapping[str, Sequence[int]], *, dark: bool = False, height: int = 260
+) -> "go.Figure":
+    """Counts of several kinds, one bar on the other, for each name.
+
+    Args:
+        names: one for each bar.
+        counts: for each kind its counts, as many as names.
+        dark: for a dark page.
+        height: of the chart, in pixels.
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415 - as above
+
+    figure = go.Figure()
+    for (kind, values), colour in zip(counts.items(), (BLUE, LINES[3], GREY), strict=False):
+        figure.add_bar(
+            x=list(range(len(names))),
+            y=list(values),
+            name=kind,
+            marker={"color": colour, "line_width": 0},
+            customdata=list(names),
+            hovertemplate="%{customdata}: %{y:,} " + kind + "<extra></extra>",
+        )
+    figure = _plain(figure, height=height, dark=dark)
+    figure.update_layout(
+        barmode="stack",
+        bargap=0.18,
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.18, "x": 0},
+        margin={"l": 44, "b": 40, "t": 30},
+    )
+    some = range(0, len(names), max(1, -(-len(names) // 24)))
+    figure.update_xaxes(tickmode="array", tickvals=list(some), ticktext=[names[place][:24] for place in some])
+    figure.update_yaxes(showgrid=True, gridcolor=GRID, tickformat=",d")
+    return figure
+
+
+def level_counts(counts: Mapping[str, NDArray[np.int64]], *, dark: bool = False, height: int = 240) -> "go.Figure":
+    """How often each grey level occurs, as a share, a line for each channel.
+
+    Args:
+        counts: for each of ``red``, ``green``, ``blue`` or ``grey``, int (256,).
+        dark: for a dark page.
+        height: of the chart, in pixels.
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415 - as above
+
+    colours = {"red": RED, "green": LINES[2], "blue": BLUE, "grey": GREY}
+    figure = go.Figure()
+    for name, values in counts.items():
+        figure.add_scatter(
+            x=np.arange(len(values)),
+            y=values / max(1, values.sum()),
+            name=name,
+            mode="lines",
+            fill="tozeroy" if len(counts) == 1 else None,
+            line={"color": colours[name], "width": 1.6, "shape": "hvh"},
+            hovertemplate="level %{x}: %{y:.2%}<extra>" + name + "</extra>",
+        )
+    figure = _plain(figure, height=height, dark=dark)
+    figure.update_layout(margin={"l": 52, "b": 30})
+    figure.update_yaxes(showgrid=True, gridcolor=GRID, tickformat=".1%", rangemode="tozero")
+    return figure

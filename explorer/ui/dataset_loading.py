@@ -1,0 +1,100 @@
+"""Opens the dataset that the page asks for, with a bar and a way to stop where it takes a while."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from explorer import datasets
+from explorer.datasets import Dataset
+from explorer.errors import DatasetError
+from explorer.ui import cache, state
+from explorer.ui import dataset_options as options
+from explorer.ui.dataset_options import Asked
+from explorer.ui.progress import Report, progress
+from explorer.ui.texts import plain
+
+RECORD_BYTES = 10_000
+"""What a dataset takes on the shelf beside its labels: its pictures stay on disk."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A dataset, and what it was asked for with."""
+
+    asked: Asked
+    dataset: Dataset
+
+
+def load(asked: Asked) -> Opened:
+    """The dataset; opened once, shared, read-only.
+
+    Where it cannot be had, its sentence is shown and the dataset that was open before stays.
+
+    Raises:
+        DatasetError: it cannot be had, and there was none before.
+    """
+    problem = state.get(state.DATASET_PROBLEM)
+    if problem is None or problem[0] != asked.key:
+        try:
+            dataset = cache.shelf().get_or_make(("dataset", *asked.key), lambda: _with_bar(asked), _bytes)
+        except DatasetError as error:
+            state.put(state.DATASET_PROBLEM, (asked.key, str(error)))
+        else:
+            state.put(state.DATASET_PROBLEM, None)
+            state.put(state.DATASET, asked)
+            return Opened(asked, dataset)
+    return _before(state.get(state.DATASET_PROBLEM)[1])
+
+
+def _before(sentence: str) -> Opened:
+    """Show what went wrong, and go on with what was open before: at first that is the default."""
+    st.error(plain(sentence), icon=":material/error:")
+    st.button("Try again", key="datasets.again", icon=":material/refresh:", on_click=try_again)
+    asked: Asked = state.get(state.DATASET) or options.fresh()
+    st.caption(f"Shown below: {plain(asked.title)}.")
+    return Opened(asked, cache.shelf().get_or_make(("dataset", *asked.key), lambda: _with_bar(asked), _bytes))
+
+
+def try_again() -> None:
+    """Forget that it could not be opened."""
+    state.put(state.DATASET_PROBLEM, None)
+
+
+def _bytes(dataset: Dataset) -> int:
+    return RECORD_BYTES + sum(split.labels.nbytes for split in dataset.splits.values())
+
+
+def _with_bar(asked: Asked) -> Dataset:
+    """Open it; the bar comes with the first word on how far it is."""
+    bar: Report | None = None
+    with contextlib.ExitStack() as drawn:
+
+        def told(share: float, doing: str) -> None:
+            nonlocal bar
+            if bar is None:
+                bar = drawn.enter_context(progress("datasets.stop", f"{doing}…", on_stop=give_up))
+            bar(share, doing)
+
+        return _opened(asked, told)
+
+
+def _opened(asked: Asked, told: Callable[[float, str], object]) -> Dataset:
+    how: dict[str, Any] = {"seed": asked.seed, "small_split": asked.small_split, "on_progress": told}
+    if asked.own is None:
+        return datasets.load(asked.name, image_size=asked.image_size, patch_class=asked.patch_class, **how)
+    if asked.own.kind == "folder":
+        if cache.limits().profile == "hosted":
+            raise DatasetError("On this public copy folders of the server cannot be read. Upload your pictures.")
+        return datasets.read_folder(asked.own.folder, image_size=asked.image_size, **how)
+    if asked.own.kind == "zip":
+        ((_, content),) = asked.own.files
+        return datasets.read_zip(content, name=asked.own.label, image_size=asked.image_size, **how)
+    return datasets.read_files(asked.own.files, name=asked.own.label, image_size=asked.image_size, **how)
+
+
+def give_up() -> None:
+    """*Stop* was pressed: back to what was open before."""
+    options.put(state.get(state.DATASET) or options.fresh())

@@ -1,0 +1,311 @@
+"""The Datasets page's choices as a registry, and the sidebar they are drawn in."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import streamlit as st
+
+from explorer.datasets import BUILTIN, SPLITS
+from explorer.datasets.layout import MAX_CLASS_NAME
+from explorer.datasets.shapes import OUTLINES
+from explorer.errors import DatasetError
+from explorer.settings import MAX_DATASET_SIDE
+from explorer.ui import cache, frame, pickers, state
+from explorer.ui.controls import Control, OptionalWhole, Select, Switch, Whole
+from explorer.ui.texts import plain
+
+PAGE = "datasets"
+OWN = "own"
+"""What a link says where the dataset was the person's own: no link carries pictures."""
+EVERY = ""
+"""The choice of all classes."""
+NO_PATCH = "none"
+FILES, FOLDER, FOLDER_HERE = f"{PAGE}.upload", f"{PAGE}.upload_folder", f"{PAGE}.folder"
+
+
+@dataclass(frozen=True)
+class Own:
+    """Pictures of the person's own, as they came.
+
+    Attributes:
+        kind: how they came.
+        label: what the dataset is called.
+        digest: sha256 of everything in them; of a folder on this machine only its path.
+        files: path and bytes of each file; of a zip there is one.
+        folder: a folder on this machine.
+    """
+
+    kind: Literal["zip", "files", "folder"]
+    label: str
+    digest: str
+    files: tuple[tuple[str, bytes], ...] = ()
+    folder: str = ""
+
+
+class DatasetChoice(Select):
+    """A dataset that is known by name, or the person's own."""
+
+    def allowed(self) -> str:
+        """Why a link's dataset may be missing."""
+        return "it names none of the datasets, or was its author's own, which a link never carries"
+
+    def allows(self, value: Any) -> bool:
+        """One that is known by name, or the own one where this session has one."""
+        return super().allows(value) and (value != OWN or state.get(state.OWN_DATASET) is not None)
+
+    def shown(self) -> list[str]:
+        """Those that are known by name, and the own one where there is one."""
+        return [name for name in self.options if self.allows(name)]
+
+
+class ClassChoice(Control):
+    """The name of a class. Which ones there are depends on the dataset, so a link's is checked when it is drawn."""
+
+    def allows(self, value: Any) -> bool:
+        """A text that could be the name of a class."""
+        return isinstance(value, str) and len(value) <= MAX_CLASS_NAME and (value.isprintable() or value == EVERY)
+
+    def allowed(self) -> str:
+        """What it is."""
+        return "it is the name of a class"
+
+    def read(self, text: str) -> str:
+        """Itself."""
+        return text
+
+
+TITLES = {name: entry.title + (" · bundled" if entry.here else "") for name, entry in BUILTIN.items()}
+DATASET = DatasetChoice(
+    key=f"{PAGE}.dataset",
+    label="Dataset",
+    default="fashion-mnist-small",
+    options={**TITLES, OWN: "your own pictures"},
+)
+SPLIT = Select(
+    key=f"{PAGE}.split",
+    label="Split",
+    default="train",
+    options={name: name.capitalize() for name in SPLITS},
+    look="segments",
+    help="A network learns from the first, is watched on the second while it learns, and judged once on the third.",
+)
+CLASS = ClassChoice(key=f"{PAGE}.class", label="Class", default=EVERY)
+SEED = Whole(
+    key=f"{PAGE}.seed", label="Seed", default=0, low=0, high=9999, help="Another seed draws or splits anew by chance."
+)
+IMAGE_SIZE = OptionalWhole(
+    key=f"{PAGE}.image_size",
+    label="Size, pixels",
+    low=16,
+    high=MAX_DATASET_SIDE,
+    help="Height and width of every picture. Left empty: as they are, where all are alike and small, else 150.",
+)
+SMALL = Switch(
+    key=f"{PAGE}.small_split",
+    label="Small split",
+    default=False,
+    help="1,000 pictures of each class to train with, 500 to validate, 500 to test: of a larger dataset.",
+)
+PATCH = Select(
+    key=f"{PAGE}.patch",
+    label="Plant a patch in",
+    default=NO_PATCH,
+    options={NO_PATCH: "no class", **{name: name for name in OUTLINES}},
+    help="A pink patch in the corner of one class, but not in test: a network that learns the patch looks good.",
+)
+PICTURE = OptionalWhole(key=f"{PAGE}.picture", label="Picture", low=0, high=9_999_999)
+LEAF = Whole(key=f"{PAGE}.page", label="Leaf", default=1, low=1, high=999_999)
+TABS = frame.tabs(
+    PAGE, {"means": "Mean pictures", "colours": "Colours and sizes", "copies": "Copies", "cues": "Shortcuts"}
+)
+CONTROLS: tuple[Control, ...] = (
+    DATASET,
+    SPLIT,
+    CLASS,
+    SEED,
+    IMAGE_SIZE,
+    SMALL,
+    PATCH,
+    PICTURE,
+    LEAF,
+    TABS,
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which dataset is wanted, and how it is read.
+
+    Attributes:
+        name: a key of ``BUILTIN``, or ``"own"``.
+        own: the person's own pictures, where they are wanted.
+        image_size, seed, small_split: as for ``datasets.load``.
+        patch_class: of the drawn shapes.
+    """
+
+    name: str
+    own: Own | None
+    image_size: int | None
+    seed: int
+    small_split: bool
+    patch_class: str | None
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Everything that the pictures depend on."""
+        which = (self.own.kind, self.own.digest, self.own.label) if self.own else (self.name,)
+        return (*which, self.image_size, self.seed, self.small_split, self.patch_class)
+
+    @property
+    def title(self) -> str:
+        """What the dataset is called."""
+        return self.own.label if self.own else BUILTIN[self.name].title
+
+
+def choose() -> Asked:
+    """Draw the sidebar."""
+    with st.sidebar:
+        problem = _accept()
+        name = DATASET.draw()
+        _draw_own(problem)
+        own: Own | None = state.get(state.OWN_DATASET) if name == OWN else None
+        _forget_another_datasets_place(name, own)
+        is_files = own is not None or not BUILTIN[name].here
+        image_size = IMAGE_SIZE.draw() if own is not None or BUILTIN[name].sized else None
+        small = SMALL.draw() if is_files else False
+        patch = PATCH.draw() if name == "shapes" else NO_PATCH
+        seed = SEED.draw() if is_files or name == "shapes" else 0
+    return Asked(name, own, image_size, seed, small, None if patch == NO_PATCH else patch)
+
+
+def fresh() -> Asked:
+    """What a fresh page opens."""
+    return Asked(DATASET.default, None, None, 0, small_split=False, patch_class=None)
+
+
+def put(asked: Asked) -> None:
+    """Set the page to a dataset that was open before."""
+    if asked.own is not None:
+        state.put(state.OWN_DATASET, asked.own)
+    DATASET.put(asked.name)
+    IMAGE_SIZE.put(asked.image_size)
+    SEED.put(asked.seed)
+    SMALL.put(asked.small_split)
+    PATCH.put(asked.patch_class or NO_PATCH)
+    forget_place()
+
+
+def _draw_own(problem: str | None) -> None:
+    """The uploads, and what was wrong with the last one."""
+    hosted = cache.limits().profile == "hosted"
+    with st.expander("Your own pictures", icon=":material/add_photo_alternate:", expanded=problem is not None):
+        st.caption("One folder for each class, alone or inside *train*, *validation* and *test*.")
+        limit = max(1, cache.limits().max_archive_bytes // 1_000_000)
+        st.file_uploader(
+            "A zip of the folder, or pictures named cat.1.jpg, dog.1.jpg…",
+            type=["zip", *pickers.FILE_TYPES],
+            accept_multiple_files=True,
+            key=FILES,
+            max_upload_size=limit,
+        )
+        st.file_uploader(
+            "The folder itself",
+            type=list(pickers.FILE_TYPES),
+            accept_multiple_files="directory",
+            key=FOLDER,
+            max_upload_size=limit,
+        )
+        if not hosted:
+            st.text_input(
+                "A folder on this machine", key=FOLDER_HERE, placeholder="/home/me/pictures", persist_state="session"
+            )
+        if problem:
+            st.error(plain(problem), icon=":material/broken_image:")
+
+
+def _accept() -> str | None:
+    """Take what was uploaded or typed just now; the sentence that says what was wrong with it, if anything was."""
+    problem = None
+    for key in (FILES, FOLDER):
+        uploads = st.session_state.get(key) or []
+        identity = tuple(upload.file_id for upload in uploads)
+        if not uploads or state.taken(key) == identity:
+            continue
+        state.take(key, identity)
+        try:
+            _use(_uploaded(uploads))
+        except DatasetError as error:
+            problem = str(error)
+    typed = str(st.session_state.get(FOLDER_HERE) or "").strip()
+    if typed and cache.limits().profile != "hosted" and state.taken(FOLDER_HERE) != typed:
+        state.take(FOLDER_HERE, typed)
+        _use(Own("folder", typed.rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1][-60:], typed, folder=typed))
+    return problem
+
+
+def _use(own: Own) -> None:
+    """Let the page open it."""
+    state.put(state.OWN_DATASET, own)
+    DATASET.put(OWN)
+    forget_place()
+
+
+def _uploaded(uploads: Sequence[Any]) -> Own:
+    """What was uploaded, counted before it is copied.
+
+    Raises:
+        DatasetError: it is too much, or a zip among other files.
+    """
+    limits = cache.limits()
+    total = sum(upload.size for upload in uploads)
+    if total > limits.max_archive_bytes:
+        raise DatasetError(
+            f"The files have {total / 1e6:,.0f} MB together; {limits.max_archive_bytes / 1e6:,.0f} MB is the limit. "
+            "Take fewer or smaller pictures."
+        )
+    zips = [upload for upload in uploads if str(upload.name).lower().endswith(".zip")]
+    if zips and len(uploads) > 1:
+        raise DatasetError("Upload one zip alone, or pictures without a zip.")
+    files = tuple((str(upload.name), bytes(upload.getvalue())) for upload in uploads)
+    digest = hashlib.sha256()
+    for name, content in sorted(files):
+        digest.update(hashlib.sha256(name.encode("utf-8", "replace")).digest() + hashlib.sha256(content).digest())
+    if zips:
+        return Own("zip", files[0][0][-60:].rsplit(".", 1)[0] or "your zip", digest.hexdigest(), files)
+    return Own("files", "your pictures", digest.hexdigest(), files)
+
+
+_SEEN = "_datasets_seen"
+
+
+def _forget_another_datasets_place(name: str, own: Own | None) -> None:
+    """Class, leaf and picture belong to a dataset and its split: with another they start anew."""
+    now = (name, own.digest if own else "")
+    seen = state.get(_SEEN)
+    if seen is not None and seen[0] != now:
+        forget_place()
+    elif seen is not None and seen[1] != SPLIT.current():
+        PICTURE.put(None)
+        LEAF.put(1)
+    state.put(_SEEN, (now, SPLIT.current()))
+
+
+def forget_place() -> None:
+    """Another dataset: every class, its first leaf, no picture picked."""
+    CLASS.put(EVERY)
+    PICTURE.put(None)
+    LEAF.put(1)
+
+
+def open_class(name: str) -> None:
+    """A class was clicked."""
+    CLASS.put(name)
+    PICTURE.put(None)
+    LEAF.put(1)
+
+
+def open_picture(place: int | None) -> None:
+    """A picture was clicked."""
+    PICTURE.put(place)
