@@ -54,6 +54,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         site = self.server.site
         wanted, condition = self.headers["Range"], self.headers["If-Range"]
+        request = len(site.asked)
         site.asked.append((wanted, condition))
         site.sent.append(0)
         start, status = 0, site.status or 200
@@ -72,16 +73,17 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         end, how = site.cuts.pop(0) if site.cuts else (len(body), "closed")
         with contextlib.suppress(ConnectionError):  # the other side may have heard enough
-            self.send(body[:end])
+            self.send(body[:end], request)
         if how == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    def send(self, body):
+    def send(self, body, request):
         site = self.server.site
         for start in range(0, len(body), 50_000):
             if site.held_after is not None and start >= site.held_after:
                 site.gate.wait(20)
-            site.sent[-1] += self.wfile.write(body[start : start + 50_000])
+            site.sent[request] += len(body[start : start + 50_000])  # before the other side can have read it
+            self.wfile.write(body[start : start + 50_000])
 
     def log_message(self, *_):
         pass

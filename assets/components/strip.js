@@ -2,6 +2,7 @@
 
 const STRIP_TILE = { narrowest: 58, widest: 92 };
 const STRIP_GAP = 26;
+const BARE_GAP = 12;
 const SINGLE_TILE = 1.4;
 const BARS_WIDTH = 164;
 const STRIP_EDGE = 10;
@@ -120,11 +121,12 @@ class Strip {
     const bars = this.columns.filter((column) => column.bars.length).length;
     const maps = this.columns.filter((column) => column.tiles.length);
     const units = maps.reduce((sum, column) => sum + (column.tiles.length === 1 ? SINGLE_TILE : 1), 0);
-    const free = width - bars * BARS_WIDTH - 2 * STRIP_EDGE - (this.columns.length - 1) * STRIP_GAP;
+    const gap = this.threaded ? STRIP_GAP : BARE_GAP;
+    const free = width - bars * BARS_WIDTH - 2 * STRIP_EDGE - (this.columns.length - 1) * gap;
     const tile = Math.floor(Math.min(Math.max(free / (units || 1), STRIP_TILE.narrowest), STRIP_TILE.widest));
     this.track.style.setProperty("--tile", `${tile}px`);
     this.track.style.setProperty("--edge", `${STRIP_EDGE}px`);
-    this.track.style.setProperty("--gap", `${STRIP_GAP}px`);
+    this.track.style.setProperty("--gap", `${gap}px`);
     this.track.style.setProperty("--bars", `${BARS_WIDTH}px`);
     for (const { tiles, section } of maps) {
       const side = tiles.length === 1 ? Math.round(SINGLE_TILE * tile) : tile;

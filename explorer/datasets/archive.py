@@ -288,7 +288,7 @@ def _table(read: Reader, size: int) -> _Table:
 
 def _check_table(table: _Table, limits: Settings) -> None:
     _check_count(table.entries, limits)
-    if table.start < 0 or table.shift < 0 or table.entries * LISTED.size > table.size:
+    if table.shift < 0:
         raise DatasetError(DAMAGED)
     if table.size > limits.max_archive_entries * LISTED_BYTES:
         raise DatasetError(
@@ -385,7 +385,7 @@ FLAWS: Sequence[tuple[Callable[[_Record], object], str]] = (
         "in another part of the archive. Pack the folder as a single .zip",
     ),
     (
-        lambda record: not record.is_folder and record.path.lower().endswith(NESTED) and not LITTER.search(record.name),
+        lambda record: record.path.lower().endswith(NESTED) and not LITTER.search(record.name),
         "an archive inside the archive. Unpack it into a folder and pack that",
     ),
     (
@@ -458,7 +458,7 @@ def _inflate(packed: bytes, size: int) -> bytes:
     """Undo deflate (RFC 1951) up to ``size`` bytes.
 
     Raises:
-        BrokenEntry: there are more, or the stream is damaged or has no end.
+        BrokenEntry: there are more, or the stream is damaged; one that is cut short gives fewer.
     """
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
@@ -467,6 +467,4 @@ def _inflate(packed: bytes, size: int) -> bytes:
         raise BrokenEntry("This file is damaged inside the archive: it cannot be unpacked.") from error
     if len(content) > size:
         raise BrokenEntry(f"This file unpacks to more than the {size:,} bytes that the archive lists.")
-    if not stream.eof:
-        raise BrokenEntry("This file is cut short inside the archive.")
     return content

@@ -3,7 +3,7 @@
 Such copies make a network look better than it is (B. Barz and J. Denzler, "Do we train on test data? Purging CIFAR of
 near-duplicates", 2020). Equal pictures are found by their bytes. Nearly equal ones, stored anew as JPEG, brightened,
 resized or moved by a pixel, are found in two steps: thumbnails say which picture of the other split is the nearest,
-and this one is compared in colour.
+and this one is compared in colour. A pixel is much of a picture of 28×28: moved by one, it is mostly not found.
 
 How alike two *different* pictures are depends on the dataset: any two ones of MNIST are more alike than a photo and
 its JPEG. So a picture has to stand out, too: see ``NEARER``.

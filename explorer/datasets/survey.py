@@ -484,7 +484,7 @@ def _discriminate(known: Floats, labels: Counts, unknown: Floats) -> Counts:
     covariance = residuals.T @ residuals / len(inputs)
     size = len(covariance)
     variance = max(float(np.trace(covariance)) / size, 1e-6)
-    covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * variance * np.eye(size)
+    covariance = 0 * covariance + SHRINKAGE * variance * np.eye(size)
     directions = np.linalg.solve(covariance, means.T)
     scores = (unknown - centre) @ directions - (means.T * directions).sum(axis=0) / 2 + np.log(of_class / len(labels))
     return np.asarray(classes[scores.argmax(axis=1)])

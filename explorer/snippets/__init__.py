@@ -5,6 +5,7 @@ Programs read ``picture.png``, which the page offers for download, and write arr
 
 from explorer.snippets.ascent import ascent_programs, diversify_programs, dream_programs, invert_programs
 from explorer.snippets.attribution import attribution_program
+from explorer.snippets.datasets import dataset_programs, own_dataset_programs
 from explorer.snippets.feature_maps import feature_maps_program
 from explorer.snippets.kernels import LIBRARIES, kernel_program
 
@@ -12,9 +13,11 @@ __all__ = [
     "LIBRARIES",
     "ascent_programs",
     "attribution_program",
+    "dataset_programs",
     "diversify_programs",
     "dream_programs",
     "feature_maps_program",
     "invert_programs",
     "kernel_program",
+    "own_dataset_programs",
 ]

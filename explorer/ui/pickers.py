@@ -7,7 +7,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from explorer.datasets import BUILTIN
 from explorer.errors import ImageInputError
@@ -160,7 +162,9 @@ def pick_image(page: str, control: ImageChoice) -> Chosen:
         if st.toggle("Use the camera", key=f"{page}.camera_on"):
             st.camera_input("Take a picture", key=f"{page}.camera", label_visibility="collapsed")
         with st.popover("From a dataset", icon=":material/photo_library:", width="stretch"):
-            name = st.selectbox("Dataset", list(BUILTIN), format_func=_dataset_title, key=f"{page}.dataset")
+            here = [name for name, entry in BUILTIN.items() if entry.here]
+            first = here.index("shapes")  # colour, and larger than digits
+            name = st.selectbox("Dataset", here, first, format_func=_dataset_title, key=f"{page}.dataset")
             st.number_input("Image", 0, TEST_IMAGES - 1, key=f"{page}.dataset_image")
             st.button("Use it", key=f"{page}.take_dataset_image", on_click=_use_dataset, args=(page, name))
         previous = state.get(state.PREVIOUS_PICTURE)
@@ -186,8 +190,12 @@ def _use_dataset(page: str, name: str) -> None:
     """An image of a dataset becomes the picture."""
     split, names = cache.dataset(name).test, cache.dataset(name).class_names
     index = int(st.session_state.get(f"{page}.dataset_image") or 0) % len(split.images)
-    label = f"{BUILTIN[name].title} {index}: {names[split.labels[index]]}"
-    choose(_own(label, encode_png(split.images[index]), "white"))
+    use_pixels(page, f"{BUILTIN[name].title} {index}: {names[split.labels[index]]}", split.images[index])
+
+
+def use_pixels(page: str, label: str, pixels: NDArray[np.uint8]) -> None:
+    """Make pixels (H, W, 1 or 3) the picture of every page; ``page`` is the one that is shown next."""
+    choose(_own(label[-60:], encode_png(pixels), "white"))
     state.take(f"{page}.image", None)
     st.session_state[f"{page}.image"] = None
 

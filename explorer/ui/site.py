@@ -56,6 +56,13 @@ PAGES = (
         Thumbnail(ASSETS / "pages" / "kernels.png", "A cat's photo, and the same photo as edges in red and blue"),
     ),
     Entry(
+        "pages/datasets.py",
+        "Datasets",
+        ":material/photo_library:",
+        "Look through the pictures that a network learns from, bundled ones or your own, and find their flaws first.",
+        Thumbnail(ASSETS / "pages" / "datasets.png", "Rows of small pictures of clothes, sorted by class"),
+    ),
+    Entry(
         "pages/feature_maps.py",
         "Feature maps",
         ":material/layers:",

@@ -164,7 +164,7 @@ def test_the_archives_of_these_tests_are_real():
 
 def test_folders_are_reported_apart_and_what_file_managers_leave_is_not():
     files = {"cats/": b"", "cats/1.jpg": b"1", "none/": b"", "__MACOSX/": b"", "__MACOSX/cats/._1.jpg": b"2"}
-    files |= {"cats/.DS_Store": b"3", ".git/x.jpg": b"4", ".git/": b"", "cats/Thumbs.db": b"5", "desktop.ini": b"6"}
+    files |= {"cats/.DS_Store": b"3", ".git/x.jpg": b"4", ".git/": b"", "cats/thumbs.db": b"5", "Desktop.ini": b"6"}
     with Archive(packed(files | {"./cats//deep/./x.y.jpg": b"7", "./": b"", ".hidden.zip": b"8"})) as archive:
         assert [entry.name for entry in archive.entries] == ["cats/1.jpg", "cats/deep/x.y.jpg"]
         assert archive.folders == ("cats", "none")
@@ -210,12 +210,15 @@ def test_zip64_and_streamed_archives_read_right():
     assert contents(bytes(data)) == as_zipfile_reads(bytes(data)) == {"a.jpg": b"pixels"}
 
 
-def test_counts_beyond_16_bits_are_believed_as_macos_writes_them():
+def test_counts_beyond_16_bits_are_believed_as_macos_writes_them(monkeypatch):
     parts = [Part(b"%d" % number, b"") for number in range(65_540)]
     data = build(*parts)
     with Archive(data, LOCAL) as archive:
         assert len(archive.entries) == 65_540
+    looked_at, decode = [], module._decode
+    monkeypatch.setattr(module, "_decode", lambda raw, flags: looked_at.append(raw) or decode(raw, flags))
     assert "more files and folders than the limit of 20,000" in refusal(data, HOSTED)  # it announces only 4
+    assert len(looked_at) == 20_001
 
 
 def test_the_callers_file_stays_open_and_a_path_is_closed(tmp_path):
@@ -318,13 +321,20 @@ def test_one_hostile_entry_refuses_the_whole_archive(case):
 
 
 def test_what_is_only_unusual_is_allowed():
-    parts = [Part(LONG), Part(b"a..jpg"), Part(b"...b/x"), Part(b"photos.zip/1.jpg"), Part(b":1.jpg")]
+    parts = [Part(LONG), Part(b"a..jpg"), Part(b"...b/x"), Part(b"photos.zip/1.jpg"), Part(b":1.jpg", volume=0xFFFF)]
     parts += [Part(b"zipper"), Part(b"x.jpg", mode=stat.S_IFREG | 0o644), Part(b"y/", b"", mode=stat.S_IFDIR | 0o755)]
     with Archive(build(*parts)) as archive:
         assert [entry.name for entry in archive.entries] == [
             LONG.decode(), "a..jpg", "photos.zip/1.jpg", ":1.jpg", "zipper", "x.jpg",
         ]  # fmt: skip
         assert archive.folders == ("y",)
+
+
+def test_what_only_looks_like_another_archive_or_a_bomb():
+    tarry = bytes(257 - 30 - 5) + b"ustar"
+    assert contents(build(Part(b"a.jpg", tarry))) == {"a.jpg": tarry}
+    plain = NOISE + bytes(1_400_000)  # a plain ground behind a small form: 66 times its packed size
+    assert contents(build(Part(b"a.bmp", plain, method=8))) == {"a.bmp": plain}
 
 
 def test_the_same_name_twice():
@@ -393,7 +403,13 @@ def test_a_table_of_contents_that_lies():
     assert "limit of 200,000" in refusal(build(*parts, count=2**63, zip64=True))
     assert "'a.jpg' is longer than the archive" in refusal(build(*parts, offset=0))  # as if a program were in front
     assert "'a.jpg' is not where" in refusal(build(*parts, prefix=b"program").replace(b"PK\3\4", b"PK\3\5"))
+    wordy = build(Part(b"a.jpg"), Part(b"b.jpg", comment=b"PK\1\2"))
+    lengths = wordy.rindex(b"PK\1\2", 0, -30) + 32
+    for length in (0, 3, 5, 60_000):  # of the last comment, which is 4 long
+        assert damaged in refusal(wordy[:lengths] + struct.pack("<H", length) + wordy[lengths + 2 :]), length
+    assert damaged in refusal(build(*parts).replace(b"PK\1\2", b"PK\1\3"))
     wide = build(*parts, zip64=True)
+    assert damaged in refusal(b"PK\6\6" + wide[wide.index(b"PK\6\7") :])
     assert damaged in refusal(wide.replace(b"PK\6\6", b"PK\0\0"))
     assert damaged in refusal(wide[wide.index(b"PK\6\7") :])
 

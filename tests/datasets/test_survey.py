@@ -247,6 +247,22 @@ def test_a_ground_that_gives_the_class_away_is_found(small_chunks):
     assert found["colour"].beyond_chance
 
 
+def test_a_cue_is_found_under_variation_that_all_corners_share():
+    """One corner six grey levels brighter than the others, in pictures whose brightness varies by forty."""
+    random = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    bright = np.clip(random.normal(128, 40, 400), 0, 240)
+    images = np.empty((400, 16, 16, 1), np.uint8)
+    images[:] = bright.astype(np.uint8).reshape(-1, 1, 1, 1)
+    images[labels == 1, :2, :2] += 6
+    dataset = Dataset(
+        "faint", ("a", "b"), *(Split(images[rows], labels[rows]) for rows in np.split(np.arange(400), [200, 300]))
+    )
+    found = by_name(survey.cues(dataset))
+    assert found["corners"].accuracy > 0.9
+    assert found["colour"].accuracy < 0.7
+
+
 def test_each_trait_sees_only_its_own_pixels():
     """A corner's colour is no matter of the other corners' place; a thumbnail knows where, the mean colour does not."""
     labels = np.arange(80) % 4

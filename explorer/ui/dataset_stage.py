@@ -1,0 +1,295 @@
+"""The Datasets page's first screen: a column of pictures for each class, or one class's; the picked one; the counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from explorer import charts, figures, images, maps
+from explorer.datasets import Dataset, Split, survey
+from explorer.ui import cache, frame, map_components, pickers, site
+from explorer.ui import dataset_options as options
+from explorer.ui.dataset_loading import Opened
+from explorer.ui.map_components import WHOLE_STAGE, Stage
+from explorer.ui.texts import plain
+
+IN_A_COLUMN, IN_A_SHEET, SHEET_COLUMNS = 5, 72, 12
+TILE_SIDE = 96
+"""Height and width of a small picture, in pixels."""
+MOST_COLUMNS = 30
+"""Classes that have a column at once; the others are on the next leaves."""
+SHOWN_SIDE = 320
+"""Height and width of the picked picture, at most about, in pixels."""
+LISTED = 50
+"""Files that were left out and are named."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the page looks at.
+
+    Attributes:
+        opened: the dataset, and what it was asked for with.
+        split: the name of the split.
+        label: the number of the class, or None for every class.
+        place: the picked picture's place in the split; None where the split is empty.
+        dark: whether the page is dark.
+    """
+
+    opened: Opened
+    split: str
+    label: int | None
+    place: int | None
+    dark: bool
+
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset."""
+        return self.opened.dataset
+
+    @property
+    def pictures(self) -> Split:
+        """The split's pictures."""
+        return self.dataset.splits[self.split]
+
+    def caption(self, place: int, split: str | None = None) -> str:
+        """The class of a picture, and its file or number."""
+        pictures = self.dataset.splits[split or self.split]
+        name = self.dataset.class_names[pictures.labels[place]]
+        return f"{name} · {pictures.files[place] if pictures.files else place}"
+
+
+def look(opened: Opened, *, dark: bool) -> tuple[Seen, tuple[str, ...]]:
+    """Draw split and class; what is looked at, and a sentence for each choice that the dataset does not have."""
+    dataset, notes = opened.dataset, []
+    asked = options.SPLIT.current()
+    split = asked if len(dataset.splits[asked]) else "train"
+    if split != asked:
+        notes.append(f"{plain(dataset.name)} has no pictures for {asked}; those for train are shown.")
+    label = _label(dataset, notes)
+    places = places_of(dataset.splits[split], label)
+    place = options.PICTURE.current()
+    if place is not None and place >= len(dataset.splits[split]):
+        notes.append(f"The split has the pictures 0 to {len(dataset.splits[split]) - 1:,}, not {place:,}.")
+        options.PICTURE.put(None)
+        place = None
+    if place is None:
+        place = int(places[0]) if len(places) else None
+    return Seen(opened, split, label, place, dark), tuple(notes)
+
+
+def _label(dataset: Dataset, notes: list[str]) -> int | None:
+    """The chosen class's number."""
+    name = options.CLASS.current()
+    if name == options.EVERY:
+        return None
+    if name not in dataset.class_names:
+        notes.append(f"There is no class “{name}” here; every class is shown.")
+        options.CLASS.put(options.EVERY)
+        return None
+    return dataset.class_names.index(name)
+
+
+def places_of(split: Split, label: int | None) -> NDArray[np.intp]:
+    """The places of a class's pictures in a split."""
+    return np.arange(len(split)) if label is None else np.flatnonzero(split.labels == label)
+
+
+def draw(seen: Seen) -> None:
+    """Everything above the tabs."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        options.SPLIT.draw(width="content")
+        names = [options.EVERY, *seen.dataset.class_names]
+        options.CLASS.put(options.CLASS.current() if options.CLASS.current() in names else options.EVERY)
+        st.selectbox(
+            options.CLASS.label,
+            names,
+            key=options.CLASS.key,
+            format_func=lambda name: plain(name) if name else "Every class",
+            persist_state="session",
+            width=240,
+        )
+        _leaf(seen)
+    st.caption(_summary(seen.dataset))
+    columns(seen) if seen.label is None else sheet(seen)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        picked(seen)
+    with right:
+        counts(seen)
+
+
+def _summary(dataset: Dataset) -> str:
+    """How many pictures there are, of what size."""
+    height, width, channels = dataset.image_shape
+    found = " · ".join(f"**{len(split):,}** {name}" for name, split in dataset.splits.items() if len(split))
+    what = "grey" if channels == 1 else "colour"
+    return f"{found} · {len(dataset.class_names)} classes · {height} × {width} pixels, {what}"
+
+
+def leaves(seen: Seen) -> int:
+    """How many leaves there are to turn."""
+    if seen.label is not None:
+        return max(1, -(-len(places_of(seen.pictures, seen.label)) // IN_A_SHEET))
+    most = int(np.bincount(seen.pictures.labels, minlength=1).max(initial=0))
+    return max(1, -(-most // IN_A_COLUMN)) * groups(seen.dataset)
+
+
+def groups(dataset: Dataset) -> int:
+    """How many times the classes have to share the columns."""
+    return -(-len(dataset.class_names) // MOST_COLUMNS)
+
+
+def _leaf(seen: Seen) -> int:
+    """Draw the field that turns the leaves."""
+    high = leaves(seen)
+    if options.LEAF.current() > high:
+        options.LEAF.put(1)
+    return int(replace(options.LEAF, high=high).draw(width=140)) if high > 1 else 1
+
+
+def small(pictures: Sequence[NDArray[np.uint8]], columns: int, gap: int, *, dark: bool) -> maps.Mosaic:
+    """Small pictures side by side."""
+    tiles = images.to_rgb(np.stack(list(pictures)))
+    return maps.mosaic(tiles, columns, gap=gap, side=TILE_SIDE, ground=figures.ground(dark=dark))
+
+
+def columns(seen: Seen) -> None:
+    """A column for each class: a click picks a picture, or at its head the class."""
+    leaf = options.LEAF.current() - 1
+    group, turn = leaf % groups(seen.dataset), leaf // groups(seen.dataset)
+    labels = range(group * MOST_COLUMNS, min(len(seen.dataset.class_names), (group + 1) * MOST_COLUMNS))
+    key = (seen.dataset.key, seen.split, leaf, seen.dark)
+    stages = cache.drawing("classes", key, lambda: [_column(seen, label, turn) for label in labels])
+    selected = None if seen.place is None else (_path(int(seen.pictures.labels[seen.place])), seen.place)
+    map_components.strip(
+        stages=stages,
+        selected=selected,
+        key="datasets.classes",
+        alt=f"Pictures of each class of {seen.dataset.name}",
+        threads=False,
+        on_pick=lambda picked: _open(seen, picked),
+    )
+
+
+def _path(label: int) -> str:
+    return f"class {label}"
+
+
+def _open(seen: Seen, picked: tuple[str, int] | None) -> None:
+    if picked is None:
+        return
+    path, place = picked
+    if place == WHOLE_STAGE:
+        options.open_class(seen.dataset.class_names[int(path.removeprefix("class "))])
+    else:
+        options.open_picture(place)
+
+
+def _column(seen: Seen, label: int, turn: int) -> Stage:
+    """The next pictures of a class; a class that has no more stays empty."""
+    places = places_of(seen.pictures, label)
+    these = places[turn * IN_A_COLUMN : (turn + 1) * IN_A_COLUMN]
+    drawn = small([seen.pictures.images[place] for place in these], 1, 0, dark=seen.dark) if len(these) else None
+    return Stage(
+        _path(label),
+        seen.dataset.class_names[label],
+        f"{len(places):,} pictures" if len(places) != 1 else "1 picture",
+        tiles_png=images.encode_png(drawn.pixels) if drawn else b"",
+        side=drawn.side if drawn else 0,
+        channels=tuple(int(place) for place in these),
+        labels=tuple(_said(seen, int(place)) for place in these),
+    )
+
+
+def _said(seen: Seen, place: int) -> str:
+    return str(seen.pictures.files[place]).rsplit("/", 1)[-1][-60:] if seen.pictures.files else f"picture {place}"
+
+
+def sheet(seen: Seen) -> None:
+    """One class's pictures: a click picks one."""
+    leaf = options.LEAF.current() - 1
+    places = places_of(seen.pictures, seen.label)[leaf * IN_A_SHEET : (leaf + 1) * IN_A_SHEET]
+    if not len(places):
+        st.info(f"No picture of this class is in {seen.split}.", icon=":material/info:")
+        return
+    key = (seen.dataset.key, seen.split, seen.label, leaf, seen.dark)
+    drawn = cache.drawing(
+        "class", key, lambda: small([seen.pictures.images[place] for place in places], SHEET_COLUMNS, 3, dark=seen.dark)
+    )
+    map_components.channel_grid(
+        mosaic_png=images.encode_png(drawn.pixels),
+        columns=drawn.columns,
+        count=drawn.count,
+        side=drawn.side,
+        gap=drawn.gap,
+        channels=[int(place) for place in places],
+        labels=[_said(seen, int(place)) for place in places],
+        selected=seen.place,
+        key="datasets.sheet",
+        alt=f"Pictures of one class of {seen.dataset.name}",
+        widest=92,
+        hint="Point at a picture to see it larger; click to pick it.",
+        on_pick=options.open_picture,
+    )
+
+
+def picked(seen: Seen) -> None:
+    """The picked picture, and the ways on."""
+    if seen.place is None:
+        return
+    picture = images.to_rgb(seen.pictures.images[seen.place])
+    height, width = picture.shape[:2]
+    st.image(
+        images.encode_png(figures.enlarge(picture, SHOWN_SIDE)),
+        width=min(SHOWN_SIDE, max(240, width)),
+        output_format="PNG",
+        alt=f"The picked picture: {seen.caption(seen.place)}",
+    )
+    size = "" if seen.pictures.sizes is None else _was(seen.pictures.sizes[seen.place], (height, width))
+    st.markdown(f"**{plain(seen.caption(seen.place))}**{size}")
+    label = f"{seen.dataset.name}: {seen.caption(seen.place)}"[-60:]
+    with st.container(horizontal=True):
+        for page, name in (("kernels", "Kernels"), ("feature_maps", "Feature maps"), ("grad_cam", "Grad-CAM")):
+            site.onward(page, name, f"datasets.to_{page}", pickers.use_pixels, (page, label, picture))
+
+
+def _flaws(dataset: Dataset) -> tuple[str, ...]:
+    """What there is to know before training; every picture is looked at, once."""
+    key = ("flaws", dataset.key)
+    found = cache.shelf().get(key)
+    if found is None:
+        with st.spinner("Looking for flaws…"):
+            found = cache.shelf().get_or_make(
+                key, lambda: (survey.flaws(dataset),), lambda said: sum(len(one) for one in said[0])
+            )
+    flaws: tuple[str, ...] = found[0]
+    return flaws
+
+
+def _was(size: Sequence[int], now: tuple[int, int]) -> str:
+    height, width = int(size[0]), int(size[1])
+    return "" if (height, width) == now else f" · the file is {height} × {width}"
+
+
+def counts(seen: Seen) -> None:
+    """Pictures by class and split, what there is to know, and what was left out."""
+    dataset = seen.dataset
+    found = {name: of_class.tolist() for name, of_class in survey.counts(dataset).items() if of_class.any()}
+    frame.chart(
+        charts.stacked_bars(list(dataset.class_names), found, dark=seen.dark, height=230),
+        key="datasets.counts",
+        alt="How many pictures of each class are in each split",
+    )
+    for sentence in _flaws(dataset):
+        st.markdown(f":material/flag: {plain(sentence)}")
+    for sentence in dataset.notes:
+        st.caption(plain(sentence))
+    if dataset.skipped:
+        with st.expander(f"{len(dataset.skipped):,} files were left out", icon=":material/broken_image:"):
+            for one in dataset.skipped[:LISTED]:
+                st.markdown(f"{plain(one.file[-120:])} — {plain(one.reason)}")
+            if len(dataset.skipped) > LISTED:
+                st.caption(f"And {len(dataset.skipped) - LISTED:,} more: all are in the list under *Download*.")
