@@ -183,7 +183,7 @@ def stacked_bars(
         barmode="stack",
         bargap=0.18,
         showlegend=True,
-        legend={"orientation": "h", "y": 1.18, "x": 0},
+        legend={"orientation": "h", "y": 1.18, "x": 0, "traceorder": "normal"},
         margin={"l": 44, "b": 40, "t": 30},
     )
     some = range(0, len(names), max(1, -(-len(names) // 24)))

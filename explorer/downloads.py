@@ -225,8 +225,7 @@ def _receive(file: RemoteFile, part: _Part) -> _Steps:
         most = expected or file.size or LIMIT
         with part.path.open("ab") as out:
             yield received, expected
-            # A server may keep the connection open after the last byte.
-            while (not expected or received < expected) and (chunk := _read(answer)):
+            while chunk := _read(answer):
                 received += len(chunk)
                 if received > most:
                     raise _altered(file)

@@ -90,6 +90,7 @@ class Settings:
         max_ascent_work: most pixels × pictures × steps of one gradient ascent.
         max_ascent_pixels: most pixels × pictures that grow together.
         max_shown_side: pictures are sent to the browser at most this wide and high, in pixels.
+        max_upload_bytes: most bytes of one upload to the Datasets page.
         max_archive_bytes: largest zip archive that is opened, in bytes.
         max_archive_entries: most files and folders that an archive may list.
         max_unpacked_bytes: most bytes that all files of an archive may unpack to.
@@ -108,6 +109,7 @@ class Settings:
     max_ascent_work: float = 4e9
     max_ascent_pixels: float = 70e6
     max_shown_side: int = 1460  # Streamlit would shrink a wider one again, and blur it
+    max_upload_bytes: int = 500 * MEGABYTE
     max_archive_bytes: int = 2_000 * MEGABYTE
     max_archive_entries: int = 200_000
     max_unpacked_bytes: int = 8_000 * MEGABYTE
@@ -126,6 +128,7 @@ HOSTED = replace(
     max_image_pixels=16 * MEGAPIXEL,
     max_ascent_work=40e6,
     max_ascent_pixels=1.5e6,
+    max_upload_bytes=100 * MEGABYTE,
     max_archive_bytes=100 * MEGABYTE,
     max_archive_entries=20_000,
     max_unpacked_bytes=400 * MEGABYTE,

@@ -9,6 +9,7 @@ Folders around all of this (``cats_and_dogs_filtered/train/…``) do not matter.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -160,7 +161,8 @@ def _tree(paths: Sequence[str], folders: Iterable[str]) -> _Folder:
 
 def _reach(folder: _Folder, parts: Sequence[str]) -> _Folder:
     for part in parts:
-        folder = folder.folders.setdefault(part, _Folder({}, []))
+        name = unicodedata.normalize("NFC", part)  # macOS takes accents and letters apart
+        folder = folder.folders.setdefault(name, _Folder({}, []))
     return folder
 
 

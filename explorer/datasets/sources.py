@@ -147,6 +147,9 @@ def of_archives(archives: Sequence[Archive], digest: str, name: str) -> Source:
 
     def read(place: int) -> bytes:
         _, archive, entry = listed[place]
+        limit = settings.current().max_image_bytes
+        if entry.size > limit:
+            raise UnreadableFile(f"it has {entry.size / 1e6:,.1f} MB; {limit / 1e6:g} MB is the limit for a picture")
         try:
             return archive.read(entry)
         except BrokenEntry as error:

@@ -36,7 +36,7 @@ FIT_PICTURES, MEASURE_PICTURES = 20_000, 10_000
 """Most pictures that a cue is learned from, and measured on; of more, evenly spread ones are taken."""
 HELD_OUT = 5
 """Where only train has pictures, every so manieth is kept back to measure cues on."""
-SHRINKAGE = 0.1
+SHRINKAGE = 0.01
 """Share of the covariance that is replaced by the same variance in every direction."""
 SURE = 4.0
 """A cue is beyond chance by more than so many standard errors."""
@@ -484,7 +484,7 @@ def _discriminate(known: Floats, labels: Counts, unknown: Floats) -> Counts:
     covariance = residuals.T @ residuals / len(inputs)
     size = len(covariance)
     variance = max(float(np.trace(covariance)) / size, 1e-6)
-    covariance = 0 * covariance + SHRINKAGE * variance * np.eye(size)
+    covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * variance * np.eye(size)
     directions = np.linalg.solve(covariance, means.T)
     scores = (unknown - centre) @ directions - (means.T * directions).sum(axis=0) / 2 + np.log(of_class / len(labels))
     return np.asarray(classes[scores.argmax(axis=1)])

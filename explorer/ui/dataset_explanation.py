@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from explorer import images, snippets
 from explorer.datasets import BUILTIN, Dataset, survey
@@ -124,7 +123,7 @@ def _cell(text: str) -> str:
 def npz(dataset: Dataset) -> bytes:
     """All arrays, named as in Keras's ``mnist.npz``, and the names of the classes."""
     file = io.BytesIO()
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, Any] = {}
     for name, split in dataset.splits.items():
         arrays |= {f"x_{name}": split.images, f"y_{name}": split.labels}
     np.savez_compressed(file, allow_pickle=False, **arrays, class_names=np.array(dataset.class_names))

@@ -46,13 +46,14 @@ def load(asked: Asked) -> Opened:
             state.put(state.DATASET_PROBLEM, None)
             state.put(state.DATASET, asked)
             return Opened(asked, dataset)
-    return _before(state.get(state.DATASET_PROBLEM)[1])
+    st.error(plain(state.get(state.DATASET_PROBLEM)[1]), icon=":material/error:")
+    if asked.own is None or asked.own.folder:  # an upload stays what it is
+        st.button("Try again", key="datasets.again", icon=":material/refresh:", on_click=try_again)
+    return _before()
 
 
-def _before(sentence: str) -> Opened:
-    """Show what went wrong, and go on with what was open before: at first that is the default."""
-    st.error(plain(sentence), icon=":material/error:")
-    st.button("Try again", key="datasets.again", icon=":material/refresh:", on_click=try_again)
+def _before() -> Opened:
+    """What was open before; at first that is the default."""
     asked: Asked = state.get(state.DATASET) or options.fresh()
     st.caption(f"Shown below: {plain(asked.title)}.")
     return Opened(asked, cache.shelf().get_or_make(("dataset", *asked.key), lambda: _with_bar(asked), _bytes))

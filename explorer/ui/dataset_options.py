@@ -202,7 +202,7 @@ def _draw_own(problem: str | None) -> None:
     hosted = cache.limits().profile == "hosted"
     with st.expander("Your own pictures", icon=":material/add_photo_alternate:", expanded=problem is not None):
         st.caption("One folder for each class, alone or inside *train*, *validation* and *test*.")
-        limit = max(1, cache.limits().max_archive_bytes // 1_000_000)
+        limit = max(1, cache.limits().max_upload_bytes // 1_000_000)
         st.file_uploader(
             "A zip of the folder, or pictures named cat.1.jpg, dog.1.jpg…",
             type=["zip", *pickers.FILE_TYPES],
@@ -255,24 +255,24 @@ def _use(own: Own) -> None:
 def _uploaded(uploads: Sequence[Any]) -> Own:
     """What was uploaded, counted before it is copied.
 
+    The newest upload tells: a zip stands alone, pictures stand with the other pictures.
+
     Raises:
-        DatasetError: it is too much, or a zip among other files.
+        DatasetError: it is too much.
     """
-    limits = cache.limits()
-    total = sum(upload.size for upload in uploads)
-    if total > limits.max_archive_bytes:
-        raise DatasetError(
-            f"The files have {total / 1e6:,.0f} MB together; {limits.max_archive_bytes / 1e6:,.0f} MB is the limit. "
-            "Take fewer or smaller pictures."
-        )
     zips = [upload for upload in uploads if str(upload.name).lower().endswith(".zip")]
-    if zips and len(uploads) > 1:
-        raise DatasetError("Upload one zip alone, or pictures without a zip.")
+    is_zip = uploads[-1] in zips
+    uploads = zips[-1:] if is_zip else [upload for upload in uploads if upload not in zips]
+    total, limit = sum(upload.size for upload in uploads), cache.limits().max_upload_bytes
+    if total > limit:
+        raise DatasetError(
+            f"The upload has {total / 1e6:,.0f} MB; {limit / 1e6:,.0f} MB is the limit. Take fewer or smaller pictures."
+        )
     files = tuple((str(upload.name), bytes(upload.getvalue())) for upload in uploads)
     digest = hashlib.sha256()
     for name, content in sorted(files):
         digest.update(hashlib.sha256(name.encode("utf-8", "replace")).digest() + hashlib.sha256(content).digest())
-    if zips:
+    if is_zip:
         return Own("zip", files[0][0][-60:].rsplit(".", 1)[0] or "your zip", digest.hexdigest(), files)
     return Own("files", "your pictures", digest.hexdigest(), files)
 
