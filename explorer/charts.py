@@ -1,5 +1,6 @@
 """Charts: numbers along axes, drawn by Plotly, which is imported where a chart is drawn and not before."""
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -168,6 +169,7 @@ def stacked_bars(
     """
     import plotly.graph_objects as go  # noqa: PLC0415 - as above
 
+    names = [html.escape(name[:40]) for name in names]  # Plotly understands some HTML
     figure = go.Figure()
     for (kind, values), colour in zip(counts.items(), (BLUE, LINES[3], GREY), strict=False):
         figure.add_bar(
@@ -175,7 +177,7 @@ def stacked_bars(
             y=list(values),
             name=kind,
             marker={"color": colour, "line_width": 0},
-            customdata=list(names),
+            customdata=names,
             hovertemplate="%{customdata}: %{y:,} " + kind + "<extra></extra>",
         )
     figure = _plain(figure, height=height, dark=dark)
@@ -187,7 +189,7 @@ def stacked_bars(
         margin={"l": 44, "b": 40, "t": 30},
     )
     some = range(0, len(names), max(1, -(-len(names) // 24)))
-    figure.update_xaxes(tickmode="array", tickvals=list(some), ticktext=[names[place][:24] for place in some])
+    figure.update_xaxes(tickmode="array", tickvals=list(some), ticktext=[names[place] for place in some])
     figure.update_yaxes(showgrid=True, gridcolor=GRID, tickformat=",d")
     return figure
 

@@ -1,6 +1,7 @@
 """The Datasets page's choices as a registry, and the sidebar they are drawn in."""
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -32,7 +33,7 @@ class Own:
     Attributes:
         kind: how they came.
         label: what the dataset is called.
-        digest: sha256 of everything in them; of a folder on this machine only its path.
+        digest: sha256 of everything in them; of a folder on this machine its path and when it was asked for.
         files: path and bytes of each file; of a zip there is one.
         folder: a folder on this machine.
     """
@@ -221,6 +222,9 @@ def _draw_own(problem: str | None) -> None:
             st.text_input(
                 "A folder on this machine", key=FOLDER_HERE, placeholder="/home/me/pictures", persist_state="session"
             )
+            own = state.get(state.OWN_DATASET)
+            if own is not None and own.folder:
+                st.button("Read it again", key=f"{PAGE}.read_again", icon=":material/refresh:", on_click=forget_folder)
         if problem:
             st.error(plain(problem), icon=":material/broken_image:")
 
@@ -241,8 +245,14 @@ def _accept() -> str | None:
     typed = str(st.session_state.get(FOLDER_HERE) or "").strip()
     if typed and cache.limits().profile != "hosted" and state.taken(FOLDER_HERE) != typed:
         state.take(FOLDER_HERE, typed)
-        _use(Own("folder", typed.rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1][-60:], typed, folder=typed))
+        label = typed.rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1][-60:]
+        _use(Own("folder", label or typed[-60:], f"{typed} {time.monotonic_ns()}", folder=typed))
     return problem
+
+
+def forget_folder() -> None:
+    """Let the typed folder count as new: its files may be others by now."""
+    state.take(FOLDER_HERE, None)
 
 
 def _use(own: Own) -> None:

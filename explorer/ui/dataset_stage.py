@@ -16,6 +16,8 @@ from explorer.ui.map_components import WHOLE_STAGE, Stage
 from explorer.ui.texts import plain
 
 IN_A_COLUMN, IN_A_SHEET, SHEET_COLUMNS = 5, 72, 12
+FEW = {2: (6, 24), 3: (4, 20), 4: (3, 15)}
+"""With so few classes each has a sheet of its own: pictures in a row, and in all."""
 TILE_SIDE = 96
 """Height and width of a small picture, in pixels."""
 MOST_COLUMNS = 30
@@ -58,7 +60,7 @@ class Seen:
         """The class of a picture, and its file or number."""
         pictures = self.dataset.splits[split or self.split]
         name = self.dataset.class_names[pictures.labels[place]]
-        return f"{name} · {pictures.files[place] if pictures.files else place}"
+        return f"{name} · {pictures.files[place] if pictures.files else f'picture {place}'}"
 
 
 def look(opened: Opened, *, dark: bool) -> tuple[Seen, tuple[str, ...]]:
@@ -69,14 +71,13 @@ def look(opened: Opened, *, dark: bool) -> tuple[Seen, tuple[str, ...]]:
     if split != asked:
         notes.append(f"{plain(dataset.name)} has no pictures for {asked}; those for train are shown.")
     label = _label(dataset, notes)
-    places = places_of(dataset.splits[split], label)
     place = options.PICTURE.current()
     if place is not None and place >= len(dataset.splits[split]):
         notes.append(f"The split has the pictures 0 to {len(dataset.splits[split]) - 1:,}, not {place:,}.")
         options.PICTURE.put(None)
         place = None
     if place is None:
-        place = int(places[0]) if len(places) else None
+        place = _first(dataset.splits[split], label)
     return Seen(opened, split, label, place, dark), tuple(notes)
 
 
@@ -90,6 +91,12 @@ def _label(dataset: Dataset, notes: list[str]) -> int | None:
         options.CLASS.put(options.EVERY)
         return None
     return dataset.class_names.index(name)
+
+
+def _first(split: Split, label: int | None) -> int | None:
+    """The picture that is shown before one is picked: the first of the class, or of the first class."""
+    of_class = split.labels == (split.labels.min(initial=0) if label is None else label)
+    return int(of_class.argmax()) if of_class.any() else None
 
 
 def places_of(split: Split, label: int | None) -> NDArray[np.intp]:
@@ -113,7 +120,13 @@ def draw(seen: Seen) -> None:
         )
         _leaf(seen)
     st.caption(_summary(seen.dataset))
-    columns(seen) if seen.label is None else sheet(seen)
+    if seen.label is not None:
+        label = seen.label
+        sheet(seen, label, key="datasets.sheet", in_a_row=SHEET_COLUMNS, in_all=IN_A_SHEET)
+    elif len(seen.dataset.class_names) in FEW:
+        side_by_side(seen)
+    else:
+        columns(seen)
     left, right = st.columns([2, 3], gap="large")
     with left:
         picked(seen)
@@ -134,7 +147,8 @@ def leaves(seen: Seen) -> int:
     if seen.label is not None:
         return max(1, -(-len(places_of(seen.pictures, seen.label)) // IN_A_SHEET))
     most = int(np.bincount(seen.pictures.labels, minlength=1).max(initial=0))
-    return max(1, -(-most // IN_A_COLUMN)) * groups(seen.dataset)
+    _, on_a_leaf = FEW.get(len(seen.dataset.class_names), (0, IN_A_COLUMN))
+    return max(1, -(-most // on_a_leaf)) * groups(seen.dataset)
 
 
 def groups(dataset: Dataset) -> int:
@@ -208,16 +222,34 @@ def _said(seen: Seen, place: int) -> str:
     return str(seen.pictures.files[place]).rsplit("/", 1)[-1][-60:] if seen.pictures.files else f"picture {place}"
 
 
-def sheet(seen: Seen) -> None:
+def side_by_side(seen: Seen) -> None:
+    """A sheet for each of a few classes."""
+    in_a_row, in_all = FEW[len(seen.dataset.class_names)]
+    found = np.bincount(seen.pictures.labels, minlength=len(seen.dataset.class_names))
+    for label, column in enumerate(st.columns(len(seen.dataset.class_names), gap="medium")):
+        with column:
+            name = seen.dataset.class_names[label]
+            st.button(
+                f"**{plain(name)}** · {found[label]:,} pictures",
+                key=f"datasets.open_{label}",
+                type="tertiary",
+                on_click=options.open_class,
+                args=(name,),
+            )
+            sheet(seen, label, key=f"datasets.sheet_{label}", in_a_row=in_a_row, in_all=in_all)
+
+
+def sheet(seen: Seen, label: int, *, key: str, in_a_row: int, in_all: int) -> None:
     """One class's pictures: a click picks one."""
     leaf = options.LEAF.current() - 1
-    places = places_of(seen.pictures, seen.label)[leaf * IN_A_SHEET : (leaf + 1) * IN_A_SHEET]
+    places = places_of(seen.pictures, label)[leaf * in_all : (leaf + 1) * in_all]
     if not len(places):
-        st.info(f"No picture of this class is in {seen.split}.", icon=":material/info:")
+        st.caption(f"No {'more ' if leaf else ''}pictures of this class in {seen.split}.")
         return
-    key = (seen.dataset.key, seen.split, seen.label, leaf, seen.dark)
     drawn = cache.drawing(
-        "class", key, lambda: small([seen.pictures.images[place] for place in places], SHEET_COLUMNS, 3, dark=seen.dark)
+        "class",
+        (seen.dataset.key, seen.split, label, leaf, in_a_row, in_all, seen.dark),
+        lambda: small([seen.pictures.images[place] for place in places], in_a_row, 3, dark=seen.dark),
     )
     map_components.channel_grid(
         mosaic_png=images.encode_png(drawn.pixels),
@@ -228,10 +260,10 @@ def sheet(seen: Seen) -> None:
         channels=[int(place) for place in places],
         labels=[_said(seen, int(place)) for place in places],
         selected=seen.place,
-        key="datasets.sheet",
+        key=key,
         alt=f"Pictures of one class of {seen.dataset.name}",
         widest=92,
-        hint="Point at a picture to see it larger; click to pick it.",
+        hint="",
         on_pick=options.open_picture,
     )
 

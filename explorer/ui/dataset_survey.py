@@ -228,7 +228,8 @@ def cues(seen: Seen) -> None:
     st.markdown(
         "A network takes the easiest way. Where something trivial tells the classes apart, it may learn that and "
         "never look at the thing itself ([Geirhos and others, 2020](https://arxiv.org/abs/2004.07780)). No network "
-        "is asked here: a straight line between the classes has to do."
+        "is asked here: a straight line between the classes has to do. A coarse thumbnail may well help; corners and the "
+        "mean colour should not."
     )
     for column, cue in zip(st.columns(max(1, len(found))), found, strict=False):
         with column, st.container(border=True, height="stretch"):
