@@ -6,7 +6,7 @@ COPY requirements*.txt ./
 ARG REQUIREMENTS=requirements.txt
 RUN pip install --no-cache-dir -r ${REQUIREMENTS}
 COPY . .
-ENV EXPLORER_PROFILE=hosted STREAMLIT_SERVER_MAX_UPLOAD_SIZE=15
+ENV EXPLORER_PROFILE=hosted STREAMLIT_SERVER_MAX_UPLOAD_SIZE=100
 RUN useradd --create-home explorer
 USER explorer
 EXPOSE 8501

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 LINES = (BLUE, RED, "#3f9b6c", "#a06cc0")
+PEAK = 50
+"""From so many times the median on, a peak asks for a logarithmic axis."""
 GRID = "rgba(128,128,128,0.2)"
 
 
@@ -186,10 +188,12 @@ def stacked_bars(
         bargap=0.18,
         showlegend=True,
         legend={"orientation": "h", "y": 1.18, "x": 0, "traceorder": "normal"},
-        margin={"l": 44, "b": 40, "t": 30},
+        margin={"l": 44, "b": 48, "r": 32, "t": 30},
     )
     some = range(0, len(names), max(1, -(-len(names) // 24)))
-    figure.update_xaxes(tickmode="array", tickvals=list(some), ticktext=[names[place] for place in some])
+    figure.update_xaxes(
+        tickmode="array", tickvals=list(some), ticktext=[names[place] for place in some], ticklabeloverflow="allow"
+    )
     figure.update_yaxes(showgrid=True, gridcolor=GRID, tickformat=",d")
     return figure
 
@@ -219,4 +223,7 @@ def level_counts(counts: Mapping[str, NDArray[np.int64]], *, dark: bool = False,
     figure = _plain(figure, height=height, dark=dark)
     figure.update_layout(margin={"l": 52, "b": 30})
     figure.update_yaxes(showgrid=True, gridcolor=GRID, tickformat=".1%", rangemode="tozero")
+    shares = np.concatenate([values / max(1, values.sum()) for values in counts.values()])
+    if shares.max(initial=0) > PEAK * np.median(shares):  # black or white grounds would press all else flat
+        figure.update_yaxes(type="log", title="log scale", tickformat=".2~%", dtick=1)
     return figure

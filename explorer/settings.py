@@ -95,6 +95,7 @@ class Settings:
         max_archive_entries: most files and folders that an archive may list.
         max_unpacked_bytes: most bytes that all files of an archive may unpack to.
         max_dataset_files: most files of a dataset.
+        max_dataset_pixels: most pixels of all pictures of a dataset, as they are in their files.
         max_dataset_bytes: most bytes of a dataset's pictures, as arrays.
         max_store_bytes: bytes that stored datasets may take on disk; those not used for longest go first.
         data_dir: folder of datasets that were put there by hand; ``EXPLORER_DATA_DIR``, else the platform's own place.
@@ -114,6 +115,7 @@ class Settings:
     max_archive_entries: int = 200_000
     max_unpacked_bytes: int = 8_000 * MEGABYTE
     max_dataset_files: int = 200_000
+    max_dataset_pixels: int = 200_000 * MEGAPIXEL
     max_dataset_bytes: int = 6_000 * MEGABYTE
     max_store_bytes: int = 20_000 * MEGABYTE
     data_dir: Path = Path(NAME)
@@ -133,6 +135,7 @@ HOSTED = replace(
     max_archive_entries=20_000,
     max_unpacked_bytes=400 * MEGABYTE,
     max_dataset_files=10_000,
+    max_dataset_pixels=4_000 * MEGAPIXEL,
     max_dataset_bytes=400 * MEGABYTE,
     max_store_bytes=4_000 * MEGABYTE,
 )

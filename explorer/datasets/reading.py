@@ -23,7 +23,7 @@ from explorer.datasets.layout import Layout, arrange
 from explorer.datasets.sources import Source, UnreadableFile
 from explorer.errors import DatasetError, ImageInputError
 from explorer.images.sizing import to_size
-from explorer.settings import MAX_DATASET_SIDE, MAX_READING_BYTES
+from explorer.settings import MAX_DATASET_SIDE, MAX_READING_BYTES, MEGAPIXEL
 
 VERSION = 1
 """Goes into every key: a higher one leaves what older programs stored behind."""
@@ -114,15 +114,15 @@ def read(source: Source, options: Options, on_progress: Progress | None = None) 
 
 
 def _splits(source: Source, layout: Layout, labels: Sequence[int], options: Options) -> splitting.Splits:
+    contents = [source.contents[member.index] for member in layout.members]
     if layout.is_split:
         splits = np.array([SPLITS.index(member.split or "train") for member in layout.members], np.int8)
     elif options.small_split:
         splits = np.zeros(len(labels), np.int8)
     else:
-        contents = [source.contents[member.index] for member in layout.members]
         splits = splitting.split(labels, contents, options.seed)
     if options.small_split:
-        splits = splitting.small(labels, splits, layout.class_names, options.seed)
+        splits = splitting.small(labels, splits, layout.class_names, options.seed, contents)
     return splits
 
 
@@ -158,6 +158,17 @@ def _check_bytes(count: int, height: int, width: int) -> None:
         )
 
 
+def _counted(pixels: int) -> int:
+    """The number, if that many pixels may be decoded."""
+    limit = settings.current().max_dataset_pixels
+    if pixels > limit:
+        raise DatasetError(
+            f"The pictures have more than {limit / MEGAPIXEL:,.0f} megapixels together, which is the limit. "
+            "Take fewer, or make them smaller."
+        )
+    return pixels
+
+
 @dataclass(frozen=True)
 class _Task:
     """What is to be read, in the order in which it is stored."""
@@ -173,7 +184,7 @@ class _Task:
     def run(self, key: str, on_progress: Progress | None) -> Dataset:
         """Read, store, and open the stored dataset."""
         good, skipped, all_grey = [], [*self.source.skipped, *self.layout.skipped], True
-        step = max(1, len(self.places) // TOLD)
+        step, pixels = max(1, len(self.places) // TOLD), 0
         with store.writing(key) as writer, contextlib.closing(self._decoded()) as all_decoded:
             for number, decoded in enumerate(all_decoded):
                 if decoded.pixels is None:
@@ -182,7 +193,8 @@ class _Task:
                     writer.add(decoded.pixels, decoded.size)
                     good.append(number)
                     all_grey = all_grey and is_grey(decoded.pixels)
-                if on_progress and number % step == 0:
+                    pixels = _counted(pixels + decoded.size[0] * decoded.size[1])
+                if on_progress and (number % step == 0 or number + 1 == len(self.places)):
                     on_progress((number + 1) / len(self.places), "Reading the pictures")
             self._check_classes(good, skipped)
             shape = writer.to_grey((*self.size, 3)) if all_grey else (*self.size, 3)
@@ -215,7 +227,9 @@ class _Task:
         there = {self.labels[number] for number in good if self.splits[number] == 0}
         for label, name in enumerate(self.layout.class_names):
             if label not in there:
-                why = f" {skipped[-1].file[-80:]!r}: {skipped[-1].reason}" if skipped else ""
+                places = [place for place, its in zip(self.places, self.labels, strict=True) if its == label]
+                files = {self.source.paths[place] for place in places}
+                why = next((f" {one.file[-80:]!r}: {one.reason}" for one in skipped if one.file in files), "")
                 raise DatasetError(
                     f"The class {name!r} has no picture to train with that could be read.{why} "
                     "Put pictures into its folder, or remove it."

@@ -82,7 +82,8 @@ def means(seen: Seen) -> None:
         return
     st.markdown(
         "All pictures of a class, averaged pixel by pixel. A sharp mean says that the pictures are alike and centred; "
-        "grey fog says that no pixel alone tells the class, and that is what convolutions are for."
+        "grey fog says that no pixel alone tells the class, and that is what convolutions are for. On the right of "
+        "each: how much the pictures differ there, brighter for more."
     )
     labels = np.flatnonzero(found.counts)[:MOST_CLASSES]
     key = (seen.dataset.key, seen.split)
@@ -95,7 +96,7 @@ def _mean_tiles(seen: Seen, found: survey.ClassImages, labels: NDArray[np.intp])
     tiles = []
     for label in labels:
         both = np.concatenate([_shown(found.mean[label]), _shown(_spread(found.deviation[label]))], axis=1)
-        tiles.append((images.encode_png(both), f"**{plain(seen.dataset.class_names[label])}** · mean, spread"))
+        tiles.append((images.encode_png(both), f"**{plain(seen.dataset.class_names[label])}**"))
     return tiles
 
 
@@ -228,8 +229,8 @@ def cues(seen: Seen) -> None:
     st.markdown(
         "A network takes the easiest way. Where something trivial tells the classes apart, it may learn that and "
         "never look at the thing itself ([Geirhos and others, 2020](https://arxiv.org/abs/2004.07780)). No network "
-        "is asked here: a straight line between the classes has to do. A coarse thumbnail may well help; corners and the "
-        "mean colour should not."
+        "is asked here: a straight line between the classes has to do. A coarse thumbnail may well help; corners and "
+        "the mean colour should not."
     )
     for column, cue in zip(st.columns(max(1, len(found))), found, strict=False):
         with column, st.container(border=True, height="stretch"):
