@@ -1,4 +1,4 @@
-"""What can be said about a dataset before any network sees it: counts, flaws, mean images, colours, sizes, cues.
+"""What can be said about a dataset before any network sees it: counts, flaws, mean images, colours, sizes.
 
 Pictures are read a few megabytes at a time, so that a dataset that is mapped from a file may be larger than memory.
 """
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.datasets.dataset import Dataset, Split
-from explorer.errors import DatasetError
 
 Floats = NDArray[np.float32]
 Counts = NDArray[np.int64]
@@ -31,15 +30,6 @@ DISTORTION = 1.5
 """An aspect ratio that is more than so many times the dataset's, or the other way round, is a flaw."""
 NAMED = 5
 """Most classes that a sentence names."""
-
-FIT_PICTURES, MEASURE_PICTURES = 20_000, 10_000
-"""Most pictures that a cue is learned from, and measured on; of more, evenly spread ones are taken."""
-HELD_OUT = 5
-"""Where only train has pictures, every so manieth is kept back to measure cues on."""
-SHRINKAGE = 0.01
-"""Share of the covariance that is replaced by the same variance in every direction."""
-SURE = 4.0
-"""A cue is beyond chance by more than so many standard errors."""
 
 
 def counts(dataset: Dataset) -> dict[str, Counts]:
@@ -83,6 +73,17 @@ def thumbnails(images: NDArray[np.uint8], side: int) -> Floats:
         whole = np.asarray(image, np.float32)
         small[index] = cv2.resize(whole, (side, side), interpolation=cv2.INTER_AREA).reshape(side, side, channels)
     return small
+
+
+def evenly(indices: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """At most so many of the indices, evenly spread.
+
+    >>> evenly(np.arange(9), 3).tolist()
+    [1, 4, 7]
+    """
+    if len(indices) <= most:
+        return indices
+    return indices[((np.arange(most) + 0.5) * len(indices) / most).astype(np.intp)]
 
 
 # Flaws
@@ -204,7 +205,7 @@ def flat_pictures(split: Split, *, on_progress: Progress = None) -> NDArray[np.b
     """
     tell = part(on_progress, 0, 1)
     flat = np.empty(len(split), bool)
-    for rows in chunks(len(split), 2 * _values(split)):
+    for rows in chunks(len(split), 2 * values_each(split)):
         images = np.asarray(split.images[rows])
         flat[rows] = (images == images[:, :1, :1]).all(axis=(1, 2, 3))
         tell(rows.stop / len(split))
@@ -308,14 +309,14 @@ def _by_class(
     done = 0
     for label in range(classes):
         members = np.flatnonzero(split.labels == label)
-        for rows in chunks(len(members), 10 * _values(split)):  # the values, and as bincount's 8-byte integers
+        for rows in chunks(len(members), 10 * values_each(split)):  # the values, and as bincount's 8-byte integers
             indices = members[rows]
             yield label, indices, np.asarray(split.images[indices]), rows.stop == len(members)
             done += len(indices)
             tell(done / len(split))
 
 
-def _values(split: Split) -> int:
+def values_each(split: Split) -> int:
     """How many values a picture has."""
     return int(np.prod(split.images.shape[1:]))
 
@@ -335,156 +336,3 @@ def size_counts(split: Split, limit: int) -> list[tuple[tuple[int, int], int]]:
     sizes, times = np.unique(split.sizes, axis=0, return_counts=True)
     order = np.argsort(-times, kind="stable")[:limit]
     return [((int(sizes[one, 0]), int(sizes[one, 1])), int(times[one])) for one in order]
-
-
-# Cues
-
-
-@dataclass(frozen=True)
-class Cue:
-    """How well a trivial trait of the pictures tells the classes apart, with no network at all.
-
-    Attributes:
-        name: of the trait: ``"colour"``, ``"thumbnail"`` or ``"corners"``.
-        title: what is looked at, in words.
-        accuracy: share of the measured pictures whose class it gets right, 0 to 1.
-        chance: share of the most frequent class among them: what a guess gets right.
-        split: where it was measured; ``"train"`` where pictures were kept back.
-        counts: pictures that it was learned from, and measured on.
-    """
-
-    name: str
-    title: str
-    accuracy: float
-    chance: float
-    split: str
-    counts: tuple[int, int]
-
-    @property
-    def beyond_chance(self) -> bool:
-        """Whether it is right more often than a guess, by more than so many pictures would do by accident."""
-        error = np.sqrt(self.chance * (1 - self.chance) / self.counts[1])
-        return bool(self.accuracy - self.chance > SURE * error)
-
-    @property
-    def sentence(self) -> str:
-        """What was found, in words."""
-        verdict = "tells the class of" if self.beyond_chance else "says nothing sure about the class; it is right for"
-        return (
-            f"{self.title} alone {verdict} {100 * self.accuracy:.0f} % of {self.counts[1]:,} pictures of {self.split}; "
-            f"always guessing the most frequent class is right for {100 * self.chance:.0f} %."
-        )
-
-
-def cues(dataset: Dataset, *, on: str | None = None, on_progress: Progress = None) -> tuple[Cue, ...]:
-    """How far colour, a thumbnail or the corners alone tell the classes apart.
-
-    A network takes the easiest way to its answer; where one of these is far beyond chance, it need not look at the
-    thing itself (Geirhos et al., "Shortcut learning in deep neural networks", 2020). Each trait is classified by
-    linear discriminant analysis with a shrunken covariance, learned from train.
-
-    Args:
-        dataset: the pictures.
-        on: the split to measure on, ``"validation"`` or ``"test"``; None for the first of them that has pictures, or
-            every fifth picture of train, which is then not learned from.
-        on_progress: told how much is done.
-
-    Returns:
-        a cue for each trait; none where there are too few pictures.
-
-    Raises:
-        DatasetError: the split asked for is not one to measure on, or is empty.
-    """
-    split = _measured_on(dataset, on)
-    learned = np.arange(len(dataset.train))
-    measured = np.arange(len(dataset.splits[split]))
-    if split == "train":
-        measured = learned[HELD_OUT - 1 :: HELD_OUT]
-        learned = np.setdiff1d(learned, measured)
-    learned, measured = evenly(learned, FIT_PICTURES), evenly(measured, MEASURE_PICTURES)
-    if not len(learned) or not len(measured):
-        return ()
-    middle = len(learned) / (len(learned) + len(measured))
-    known = _traits(dataset.train, learned, part(on_progress, 0, middle))
-    unknown = _traits(dataset.splits[split], measured, part(on_progress, middle, 1))
-    labels, truth = dataset.train.labels[learned], dataset.splits[split].labels[measured]
-    chance = float(np.bincount(truth).max() / len(truth))
-    return tuple(
-        Cue(
-            name,
-            title,
-            float(np.mean(_discriminate(known[name], labels, unknown[name]) == truth)),
-            chance,
-            split,
-            (len(learned), len(measured)),
-        )
-        for name, title in TRAITS.items()
-    )
-
-
-TRAITS = {
-    "colour": "The mean colour of a picture",
-    "thumbnail": "A thumbnail of 4×4 pixels",
-    "corners": "The mean colour of each corner",
-}
-"""The traits by name, in words."""
-
-
-def _measured_on(dataset: Dataset, on: str | None) -> str:
-    candidates = [name for name in ("validation", "test") if len(dataset.splits[name])]
-    if on is None:
-        return candidates[0] if candidates else "train"
-    if on not in candidates:
-        raise DatasetError(
-            f"Cues cannot be measured on {on!r}; there is {' and '.join(candidates) or 'no such split'}."
-        )
-    return on
-
-
-def evenly(indices: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-    """At most so many of the indices, evenly spread.
-
-    >>> evenly(np.arange(9), 3).tolist()
-    [1, 4, 7]
-    """
-    if len(indices) <= most:
-        return indices
-    return indices[((np.arange(most) + 0.5) * len(indices) / most).astype(np.intp)]
-
-
-def _traits(split: Split, indices: NDArray[np.intp], tell: Callable[[float], object]) -> dict[str, Floats]:
-    """Each trait of the chosen pictures: float32 (N, numbers)."""
-    height, width = split.images.shape[1:3]
-    down, across = max(1, height // 8), max(1, width // 8)
-    corners = [
-        (rows, cols) for rows in (slice(down), slice(-down, None)) for cols in (slice(across), slice(-across, None))
-    ]
-    found: dict[str, list[Floats]] = {name: [] for name in TRAITS}
-    for rows in chunks(len(indices), 2 * _values(split)):
-        images = np.asarray(split.images[indices[rows]])
-        found["colour"].append(images.mean(axis=(1, 2), dtype=np.float32))
-        found["thumbnail"].append(thumbnails(images, 4).reshape(len(images), -1))
-        patches = [images[:, down, across].mean(axis=(1, 2), dtype=np.float32) for down, across in corners]
-        found["corners"].append(np.concatenate(patches, axis=1))
-        tell(rows.stop / len(indices))
-    return {name: np.concatenate(parts).reshape(len(indices), -1) for name, parts in found.items()}
-
-
-def _discriminate(known: Floats, labels: Counts, unknown: Floats) -> Counts:
-    """The classes of unknown vectors by linear discriminant analysis: int (M,).
-
-    ``argmax_k m_kᵀ S⁻¹ x − m_kᵀ S⁻¹ m_k / 2 + ln p_k`` with the classes' means m and shares p, and the covariance S
-    within them, mixed with ``SHRINKAGE`` of its mean variance.
-    """
-    classes, member, of_class = np.unique(labels, return_inverse=True, return_counts=True)
-    centre = known.mean(axis=0, dtype=np.float64)
-    inputs = known - centre
-    means = np.stack([inputs[member == one].mean(axis=0) for one in range(len(classes))])
-    residuals = inputs - means[member]
-    covariance = residuals.T @ residuals / len(inputs)
-    size = len(covariance)
-    variance = max(float(np.trace(covariance)) / size, 1e-6)
-    covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * variance * np.eye(size)
-    directions = np.linalg.solve(covariance, means.T)
-    scores = (unknown - centre) @ directions - (means.T * directions).sum(axis=0) / 2 + np.log(of_class / len(labels))
-    return np.asarray(classes[scores.argmax(axis=1)])

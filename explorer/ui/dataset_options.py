@@ -13,7 +13,7 @@ from explorer.datasets.layout import MAX_CLASS_NAME
 from explorer.datasets.shapes import OUTLINES
 from explorer.errors import DatasetError
 from explorer.settings import MAX_DATASET_SIDE
-from explorer.ui import cache, frame, pickers, state
+from explorer.ui import cache, frame, state
 from explorer.ui.controls import Control, OptionalWhole, Select, Switch, Whole
 from explorer.ui.texts import plain
 
@@ -23,6 +23,8 @@ OWN = "own"
 EVERY = ""
 """The choice of all classes."""
 NO_PATCH = "none"
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+"""Of these only zip is read; the others get a sentence that says so."""
 FILES, FOLDER, FOLDER_HERE = f"{PAGE}.upload", f"{PAGE}.upload_folder", f"{PAGE}.folder"
 
 
@@ -206,14 +208,12 @@ def _draw_own(problem: str | None) -> None:
         limit = max(1, cache.limits().max_upload_bytes // 1_000_000)
         st.file_uploader(
             "A zip of the folder, or pictures named cat.1.jpg, dog.1.jpg…",
-            type=["zip", *pickers.FILE_TYPES],
             accept_multiple_files=True,
             key=FILES,
             max_upload_size=limit,
         )
         st.file_uploader(
             "The folder itself",
-            type=list(pickers.FILE_TYPES),
             accept_multiple_files="directory",
             key=FOLDER,
             max_upload_size=limit,
@@ -270,9 +270,9 @@ def _uploaded(uploads: Sequence[Any]) -> Own:
     Raises:
         DatasetError: it is too much.
     """
-    zips = [upload for upload in uploads if str(upload.name).lower().endswith(".zip")]
-    is_zip = uploads[-1] in zips
-    uploads = zips[-1:] if is_zip else [upload for upload in uploads if upload not in zips]
+    packed = [upload for upload in uploads if str(upload.name).lower().endswith(ARCHIVES)]
+    is_zip = uploads[-1] in packed
+    uploads = packed[-1:] if is_zip else [upload for upload in uploads if upload not in packed]
     total, limit = sum(upload.size for upload in uploads), cache.limits().max_upload_bytes
     if total > limit:
         raise DatasetError(

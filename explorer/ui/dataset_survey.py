@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer import charts, figures, images
+from explorer.datasets import cues as trivial
 from explorer.datasets import survey
 from explorer.datasets.duplicates import Compared, Duplicates, Pair, near_duplicates
 from explorer.ui import cache, frame, state
@@ -222,7 +223,7 @@ def cues(seen: Seen) -> None:
         "cues",
         (seen.dataset.key, on),
         seen,
-        lambda tell: survey.cues(seen.dataset, on=on, on_progress=tell),
+        lambda tell: trivial.cues(seen.dataset, on=on, on_progress=tell),
     )
     if found is None:
         return

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from explorer.datasets import survey
+from explorer.datasets import cues, survey
 from explorer.datasets.dataset import Dataset, Split
 from explorer.datasets.shapes import shapes
 from explorer.errors import DatasetError
@@ -208,12 +208,12 @@ def patched():
     return shapes(900, 300, 300, size=32, patch_class="circle")
 
 
-def by_name(cues):
-    return {cue.name: cue for cue in cues}
+def by_name(found):
+    return {cue.name: cue for cue in found}
 
 
 def test_plain_shapes_have_no_cue(shares):
-    found = by_name(survey.cues(shapes(900, 300, 0, size=32), on_progress=shares.append))
+    found = by_name(cues.cues(shapes(900, 300, 0, size=32), on_progress=shares.append))
     assert list(found) == ["colour", "thumbnail", "corners"]
     for cue in found.values():
         assert cue.chance == pytest.approx(1 / 3)
@@ -224,8 +224,8 @@ def test_plain_shapes_have_no_cue(shares):
 
 
 def test_the_planted_patch_is_a_cue_until_the_test(patched):
-    validation = by_name(survey.cues(patched))["corners"]
-    test = by_name(survey.cues(patched, on="test"))["corners"]
+    validation = by_name(cues.cues(patched))["corners"]
+    test = by_name(cues.cues(patched, on="test"))["corners"]
     assert validation.accuracy > 0.6
     assert validation.beyond_chance
     assert test.accuracy == pytest.approx(1 / 3, abs=0.1)
@@ -241,7 +241,7 @@ def test_a_ground_that_gives_the_class_away_is_found(small_chunks):
     dataset = dataset_of([0, 1] * 50, [0, 0, 0, 1] * 25, side=16)
     for split in (dataset.train, dataset.validation):
         split.images[split.labels == 1, ..., 0] //= 2  # less red
-    found = by_name(survey.cues(dataset))
+    found = by_name(cues.cues(dataset))
     assert found["colour"].accuracy == 1
     assert found["colour"].chance == 0.75
     assert found["colour"].beyond_chance
@@ -258,7 +258,7 @@ def test_a_cue_is_found_under_variation_that_all_corners_share():
     dataset = Dataset(
         "faint", ("a", "b"), *(Split(images[rows], labels[rows]) for rows in np.split(np.arange(400), [200, 300]))
     )
-    found = by_name(survey.cues(dataset))
+    found = by_name(cues.cues(dataset))
     assert found["corners"].accuracy > 0.9
     assert found["colour"].accuracy < 0.7
 
@@ -271,7 +271,7 @@ def test_each_trait_sees_only_its_own_pixels():
         row, col = divmod(int(label), 2)
         image[15 * row, 15 * col] = 200
     split = Split(images, labels)
-    found = by_name(survey.cues(Dataset("corner", tuple("abcd"), split, split, split)))
+    found = by_name(cues.cues(Dataset("corner", tuple("abcd"), split, split, split)))
     assert found["corners"].accuracy == found["thumbnail"].accuracy == 1
     assert found["colour"].accuracy == 0.25
 
@@ -282,7 +282,7 @@ def test_cues_are_measured_where_there_are_pictures():
     names = ("a", "b")
 
     def measured(dataset, **options):
-        return [(cue.split, cue.counts) for cue in survey.cues(dataset, **options)][:1]
+        return [(cue.split, cue.counts) for cue in cues.cues(dataset, **options)][:1]
 
     assert measured(Dataset("d", names, train, other, other)) == [("validation", (100, 20))]
     assert measured(Dataset("d", names, train, empty, other)) == [("test", (100, 20))]
@@ -290,15 +290,15 @@ def test_cues_are_measured_where_there_are_pictures():
     assert measured(Dataset("d", names, empty, other, other)) == []
     assert measured(Dataset("d", names, split_of([0, 1]), empty, empty)) == []
     with pytest.raises(DatasetError, match="'validation'; there is test"):
-        survey.cues(Dataset("d", names, train, empty, other), on="validation")
+        cues.cues(Dataset("d", names, train, empty, other), on="validation")
     with pytest.raises(DatasetError, match="no such split"):
-        survey.cues(Dataset("d", names, train, empty, empty), on="train")
+        cues.cues(Dataset("d", names, train, empty, empty), on="train")
 
 
 def test_of_many_pictures_evenly_spread_ones_are_taken(monkeypatch):
-    monkeypatch.setattr(survey, "FIT_PICTURES", 30)
-    monkeypatch.setattr(survey, "MEASURE_PICTURES", 7)
-    assert survey.cues(dataset_of([0, 1] * 50, [0, 1] * 10))[0].counts == (30, 7)
+    monkeypatch.setattr(cues, "FIT_PICTURES", 30)
+    monkeypatch.setattr(cues, "MEASURE_PICTURES", 7)
+    assert cues.cues(dataset_of([0, 1] * 50, [0, 1] * 10))[0].counts == (30, 7)
     assert survey.evenly(np.arange(100), 4).tolist() == [12, 37, 62, 87]
 
 
@@ -317,7 +317,7 @@ def test_memory_stays_far_below_the_datasets_size(tmp_path, monkeypatch):
     survey.flaws(dataset)
     survey.mean_images(split, 2)
     survey.colours(split, 2)
-    survey.cues(dataset)
+    cues.cues(dataset)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4_000_000 < mapped.nbytes / 6
