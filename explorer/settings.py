@@ -5,6 +5,7 @@ visitor is a stranger). ``current()`` reads the environment each time it is call
 """
 
 import functools
+import math
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,6 +99,7 @@ class Settings:
         max_dataset_pixels: most pixels of all pictures of a dataset, as they are in their files.
         max_dataset_bytes: most bytes of a dataset's pictures, as arrays.
         max_store_bytes: bytes that stored datasets may take on disk; those not used for longest go first.
+        max_store_seconds: how long a stored dataset that nobody opens is kept.
         data_dir: folder of datasets that were put there by hand; ``EXPLORER_DATA_DIR``, else the platform's own place.
         cache_dir: where downloads and stored datasets lie; ``EXPLORER_CACHE_DIR``, else the platform's own place.
     """
@@ -118,6 +120,7 @@ class Settings:
     max_dataset_pixels: int = 200_000 * MEGAPIXEL
     max_dataset_bytes: int = 6_000 * MEGABYTE
     max_store_bytes: int = 20_000 * MEGABYTE
+    max_store_seconds: float = math.inf
     data_dir: Path = Path(NAME)
     cache_dir: Path = Path(NAME)
 
@@ -138,6 +141,7 @@ HOSTED = replace(
     max_dataset_pixels=4_000 * MEGAPIXEL,
     max_dataset_bytes=400 * MEGABYTE,
     max_store_bytes=4_000 * MEGABYTE,
+    max_store_seconds=86_400.0,
 )
 
 

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,17 +99,23 @@ def read_npz_dataset(path: Path, name: str, class_names: tuple[str, ...], *, max
     """
     expected = [key for keys in KEYS.values() for key in keys]
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-        if size > max_bytes:
-            raise DatasetError(f"{path.name} unpacks to {size:,} bytes; {max_bytes:,} is the limit.")
-        with np.load(path, allow_pickle=False) as file:
-            images, labels, test_images, test_labels = (np.asarray(file[key]) for key in expected)
+        images, labels, test_images, test_labels = _npz_arrays(path, expected, max_bytes)
     except KeyError as error:
         raise DatasetError(f"{path.name} has to hold the arrays {', '.join(expected)}.") from error
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except DatasetError:
+        raise
+    except Exception as error:  # NumPy and zipfile raise many kinds; each means that this is no such file
         raise DatasetError(f"{path.name} is not an NPZ file of plain numbers, or is damaged.") from error
     return dataset_of((images, labels), (test_images, test_labels), name, class_names)
+
+
+def _npz_arrays(path: Path, keys: Sequence[str], max_bytes: int) -> list[NDArray[Any]]:
+    with zipfile.ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    if size > max_bytes:
+        raise DatasetError(f"{path.name} unpacks to {size:,} bytes; {max_bytes:,} is the limit.")
+    with np.load(path, allow_pickle=False) as file:
+        return [np.asarray(file[key]) for key in keys]
 
 
 def dataset_of(

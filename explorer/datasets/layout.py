@@ -9,14 +9,20 @@ Folders around all of this (``cats_and_dogs_filtered/train/…``) do not matter.
 """
 
 import re
+import string
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from explorer.datasets.dataset import SPLITS, Skipped
 from explorer.errors import DatasetError
+from explorer.images.formats import ALLOWED
 from explorer.settings import MAX_DATASET_CLASSES
 
+MAX_DEPTH = 16
+"""Most folders around a file."""
+PICTURES = frozenset(("", "png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "dib", "gif", "tif", "tiff"))
+"""How the names of pictures end; one without an end may be a picture too."""
 MAX_CLASS_NAME = 100
 """Longest name of a class, in characters."""
 WORDS = {
@@ -30,6 +36,8 @@ EXPECTED = (
     "test."
 )
 HIDDEN = ("thumbs.db", "desktop.ini")
+AROUND_NUMBERS = string.whitespace + "._-()"
+"""What stands around the number at the end of a file's name."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +71,8 @@ class Layout:
 
     @property
     def is_split(self) -> bool:
-        """Whether folders say which pictures are for training, validation and test."""
-        return any(member.split for member in self.members)
+        """Whether folders say which pictures are for validation or test, and not only for training."""
+        return any(member.split in ("validation", "test") for member in self.members)
 
 
 @dataclass
@@ -110,9 +118,9 @@ def class_before_number(path: str) -> str | None:
     >>> class_before_number("train/cat.12.jpg"), class_before_number("paper01-003.png"), class_before_number("7.jpg")
     ('cat', 'paper', None)
     """
-    stem = path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-    found = re.fullmatch(r"(.*?)[\s._(-]*\d[\d\s._()-]*", stem)
-    return found[1] or None if found else None
+    stem = unicodedata.normalize("NFC", path.rsplit("/", 1)[-1].rsplit(".", 1)[0])
+    name = stem.rstrip(AROUND_NUMBERS + string.digits)  # no pattern, which a stranger's long name could keep busy
+    return name if any(digit in stem[len(name) :] for digit in string.digits) and name else None
 
 
 def arrange(paths: Sequence[str], folders: Iterable[str] = ()) -> Layout:
@@ -128,8 +136,10 @@ def arrange(paths: Sequence[str], folders: Iterable[str] = ()) -> Layout:
     >>> arrange(["pets/train/cat/1.jpg", "pets/train/dog/1.jpg", "pets/test/dog/2.jpg", "pets/readme.md"]).class_names
     ('cat', 'dog')
     """
-    root, strays = _descend(_tree(paths, folders), lambda folder: bool(folder.folders))
-    reasons = dict.fromkeys(strays, "it lies outside the folders of the classes")
+    others = {file for file, path in enumerate(paths) if not _may_be_picture(path) and not is_hidden(path)}
+    root, strays = _descend(_tree(paths, folders, others), paths)
+    reasons = dict.fromkeys(others, f"its name is not that of a picture; {ALLOWED}")
+    reasons |= dict.fromkeys(strays, "it lies outside the folders of the classes")
     by_split = _splits(root)
     if by_split is None:
         found, without = _classes(root, paths, None)
@@ -148,34 +158,55 @@ Found = dict[str, list[Member]]
 Reasons = dict[int, str]
 
 
-def _tree(paths: Sequence[str], folders: Iterable[str]) -> _Folder:
+def _may_be_picture(path: str) -> bool:
+    return path.rsplit("/", 1)[-1].rpartition(".")[0] == "" or path.rsplit(".", 1)[-1].lower() in PICTURES
+
+
+def _tree(paths: Sequence[str], folders: Iterable[str], without: Container[int]) -> _Folder:
     root = _Folder({}, [])
     for path in folders:
         if not is_hidden(path):
             _reach(root, path.strip("/").split("/"))
     for number, path in enumerate(paths):
         if not is_hidden(path):
-            _reach(root, path.split("/")[:-1]).files.append(number)
+            folder = _reach(root, path.split("/")[:-1])
+            if number not in without:
+                folder.files.append(number)
     return root
 
 
 def _reach(folder: _Folder, parts: Sequence[str]) -> _Folder:
+    if len(parts) > MAX_DEPTH:
+        raise DatasetError(
+            f"The folder {'/'.join(parts)[:80]!r} lies more than {MAX_DEPTH} folders deep. Put the folders of the "
+            "classes into one folder, and pictures into these."
+        )
     for part in parts:
         name = unicodedata.normalize("NFC", part)  # macOS takes accents and letters apart
         folder = folder.folders.setdefault(name, _Folder({}, []))
     return folder
 
 
-def _descend(folder: _Folder, goes_on: Callable[[_Folder], bool]) -> tuple[_Folder, list[int]]:
-    """Into the only subfolder, and so on; the files that are left behind."""
+def _descend(folder: _Folder, paths: Sequence[str], classes: Container[str] = ()) -> tuple[_Folder, list[int]]:
+    """Into the only subfolder, and so on, down to the classes; the files that are left behind.
+
+    A subfolder is one of ``classes``, or else it is a class if it holds only files, unless its name tells a split, or
+    the files' names tell the classes.
+    """
     strays: list[int] = []
     while len(folder.folders) == 1:
-        (only,) = folder.folders.values()
-        if not goes_on(only):
+        ((name, only),) = folder.folders.items()
+        if name in classes or not (only.folders or split_of(name) or _tell_classes(only.files, paths)):
             break
         strays += folder.files
         folder = only
     return folder, strays
+
+
+def _tell_classes(files: Sequence[int], paths: Sequence[str]) -> bool:
+    """Whether each file's name begins with a class, and there are several."""
+    told = {class_before_number(paths[file]) for file in files}
+    return len(told) > 1 and None not in told
 
 
 def _splits(root: _Folder) -> Mapping[str, list[_Folder]] | None:
@@ -197,7 +228,7 @@ def _members_of_splits(by_split: Mapping[str, list[_Folder]], paths: Sequence[st
     reasons: Reasons = {}
     for split, folders in by_split.items():
         for folder in folders:
-            inner, strays = _descend(folder, lambda only: bool(only.folders))
+            inner, strays = _descend(folder, paths, found)
             reasons |= dict.fromkeys(strays, "it lies outside the folders of the classes")
             classes, without = _classes(inner, paths, split, allowed=found if split != "train" else None)
             reasons |= without

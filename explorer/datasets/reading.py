@@ -72,13 +72,15 @@ class Options:
 
     def key(self, digest: str) -> str:
         """Names what comes of reading a source with this digest."""
-        said = json.dumps([VERSION, digest, self.image_size, self.crop, self.seed, self.small_split])
+        limits = settings.current()
+        allowed = [limits.max_image_bytes, limits.max_image_pixels]
+        said = json.dumps([VERSION, digest, self.image_size, self.crop, self.seed, self.small_split, *allowed])
         return hashlib.sha256(said.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class _Decoded:
-    """A picture as it will be stored, or why there is none."""
+    """A picture as it will be stored, or why there is none; and the size that it has in its file, where it is known."""
 
     pixels: NDArray[np.uint8] | None
     size: tuple[int, int] = (0, 0)
@@ -193,7 +195,7 @@ class _Task:
                     writer.add(decoded.pixels, decoded.size)
                     good.append(number)
                     all_grey = all_grey and is_grey(decoded.pixels)
-                    pixels = _counted(pixels + decoded.size[0] * decoded.size[1])
+                pixels = _counted(pixels + decoded.size[0] * decoded.size[1])
                 if on_progress and (number % step == 0 or number + 1 == len(self.places)):
                     on_progress((number + 1) / len(self.places), "Reading the pictures")
             self._check_classes(good, skipped)
@@ -239,6 +241,7 @@ class _Task:
         self, writer: store.Writer, good: Sequence[int], shape: tuple[int, int, int], skipped: Sequence[Skipped]
     ) -> Dataset:
         """What was written, so that it is checked, and told to the writer."""
+        writer.images.close()  # what is still in the buffer is written
         pixels = np.memmap(writer.place / store.IMAGES, np.uint8, "r", shape=(len(good), *shape))
         labels = np.array([self.labels[number] for number in good], np.int64)
         files = [self.source.paths[self.places[number]] for number in good]
@@ -270,10 +273,15 @@ class _Task:
 
 def _decode(source: Source, limits: settings.Settings, size: tuple[int, int], crop: bool, place: int) -> _Decoded:
     try:
-        pixels = images.read(source.read(place), limits=limits).pixels
-    except (UnreadableFile, ImageInputError) as error:
+        data = source.read(place)
+    except UnreadableFile as error:
         return _Decoded(None, reason=str(error))
-    return _Decoded(to_size(pixels, *size, crop=crop), (pixels.shape[0], pixels.shape[1]))
+    try:
+        pixels = images.read(data, limits=limits).pixels
+    except ImageInputError as error:
+        return _Decoded(None, images.size_of(data), str(error))  # a broken picture is decoded up to where it breaks
+    # A copy, because a part of a picture would keep the whole of it in memory.
+    return _Decoded(np.array(to_size(pixels, *size, crop=crop)), (pixels.shape[0], pixels.shape[1]))
 
 
 def is_grey(image: NDArray[np.uint8]) -> bool:

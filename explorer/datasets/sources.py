@@ -16,6 +16,8 @@ from explorer.datasets.layout import is_hidden
 from explorer.errors import DatasetError
 
 Report = Callable[[float], object]
+TOLD_EVERY = 100
+"""Files of a folder after which progress is told."""
 
 
 class UnreadableFile(Exception):  # noqa: N818  the file is at fault
@@ -53,28 +55,45 @@ def of_folder(path: Path | str, on_progress: Report | None = None) -> Source:
     Raises:
         DatasetError: it is no folder, or has too many files.
     """
-    root = Path(path).expanduser()
-    if not root.is_dir():
+    try:
+        root = Path(path).expanduser().resolve(strict=True)
+        is_folder = root.is_dir()
+    except (OSError, RuntimeError, ValueError):  # too long, a circle of links, an unknown home, a NUL
+        is_folder = False
+    if not is_folder:
         raise DatasetError(f"There is no folder {str(path)!r}.")
-    files, folders, skipped = _walk(root.resolve())
+    tell = on_progress or (lambda _: None)
+    files, folders, skipped = _walk(root, tell)
     _check_count(len(files))
     contents, digest = [], hashlib.sha256()
     for number, file in enumerate(files):
         content = _file_digest(root / file)
         contents.append(content)
-        digest.update(file.encode("utf-8", "surrogateescape") + b"\0" + content)
-        if on_progress:
-            on_progress((number + 1) / len(files))
-    digest.update("\0".join(folders).encode("utf-8", "surrogateescape"))
+        digest.update(_bytes(file) + b"\0" + content)
+        if number % TOLD_EVERY == 0:
+            tell((number + 1) / len(files))
+    tell(1.0)
+    for other in (*folders, *(one.file for one in skipped)):
+        digest.update(_bytes(other) + b"\0")
     read = partial(_read_file, root, files)
-    return Source(root.resolve().name, files, contents, folders, digest.hexdigest(), read, tuple(skipped))
+    return Source(root.name, files, contents, folders, digest.hexdigest(), read, tuple(skipped))
 
 
-def _walk(root: Path) -> tuple[list[str], list[str], list[Skipped]]:
-    files, folders, skipped = [], [], []
+def _bytes(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")
+
+
+def _walk(root: Path, tell: Report) -> tuple[list[str], list[str], list[Skipped]]:
+    files: list[str] = []
+    folders: list[str] = []
+    skipped: list[Skipped] = []
     for folder, subfolders, names in os.walk(root):
-        subfolders.sort()
+        tell(0.0)
+        _check_most(len(files) + len(names) + len(skipped))
         here = Path(folder)
+        links = sorted(name for name in subfolders if (here / name).is_symlink())
+        skipped += [Skipped((here / name).relative_to(root).as_posix(), "it is a link to a folder") for name in links]
+        subfolders[:] = sorted(name for name in subfolders if name not in links and not is_hidden(name))
         folders += [(here / name).relative_to(root).as_posix() for name in subfolders]
         for name in sorted(names):
             path = (here / name).relative_to(root).as_posix()
@@ -92,9 +111,16 @@ def _why_not(root: Path, file: Path) -> str | None:
     try:
         if not file.resolve().is_relative_to(root):
             return "it is a link to a place outside the folder"
-        return None if stat.S_ISREG(file.stat().st_mode) else "it is not an ordinary file"
-    except OSError as error:
-        return f"it cannot be opened ({error.strerror or error})"
+        status, limit = file.stat(), settings.current().max_image_bytes
+        if not stat.S_ISREG(status.st_mode):
+            return "it is not an ordinary file"
+        return None if status.st_size <= limit else _too_large(status.st_size, limit)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a circle of links
+        return f"it cannot be opened ({getattr(error, 'strerror', None) or error})"
+
+
+def _too_large(size: int, limit: int) -> str:
+    return f"it has {size / 1e6:,.1f} MB; {limit / 1e6:g} MB is the limit for a picture"
 
 
 def _file_digest(file: Path) -> bytes:
@@ -102,7 +128,7 @@ def _file_digest(file: Path) -> bytes:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").digest()
     except OSError:
-        return os.urandom(32)  # said when it is read; nothing is equal to it
+        return hashlib.sha256(b"unreadable " + _bytes(str(file))).digest()  # that it is will be said when it is read
 
 
 def _read_file(root: Path, files: Sequence[str], place: int) -> bytes:
@@ -130,7 +156,7 @@ def of_files(files: Iterable[tuple[str, bytes]], name: str) -> Source:
     contents = [hashlib.sha256(content).digest() for _, content in listed]
     digest = hashlib.sha256()
     for path, content in zip(paths, contents, strict=True):
-        digest.update(path.encode("utf-8", "surrogateescape") + b"\0" + content)
+        digest.update(_bytes(path) + b"\0" + content)
     return Source(name, paths, contents, (), digest.hexdigest(), lambda place: listed[place][1])
 
 
@@ -149,7 +175,7 @@ def of_archives(archives: Sequence[Archive], digest: str, name: str) -> Source:
         _, archive, entry = listed[place]
         limit = settings.current().max_image_bytes
         if entry.size > limit:
-            raise UnreadableFile(f"it has {entry.size / 1e6:,.1f} MB; {limit / 1e6:g} MB is the limit for a picture")
+            raise UnreadableFile(_too_large(entry.size, limit))
         try:
             return archive.read(entry)
         except BrokenEntry as error:
@@ -165,9 +191,13 @@ def of_archives(archives: Sequence[Archive], digest: str, name: str) -> Source:
     )
 
 
-def _check_count(files: int) -> None:
+def _check_most(files: int) -> None:
     limit = settings.current().max_dataset_files
     if files > limit:
-        raise DatasetError(f"There are {files:,} files here; {limit:,} is the limit. Take fewer.")
+        raise DatasetError(f"There are more than {limit:,} files here, which is the limit. Take fewer.")
+
+
+def _check_count(files: int) -> None:
+    _check_most(files)
     if not files:
         raise DatasetError("There are no files here.")

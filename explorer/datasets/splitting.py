@@ -34,8 +34,8 @@ def quotas(count: int) -> tuple[int, int, int]:
 def split(labels: Sequence[int], contents: Sequence[Hashable], seed: int) -> Splits:
     """Each class split by the shares.
 
-    Files of the same content go into the same split, so that no picture is learned and then asked for. Only where
-    one picture fills more of its class than a split has room for, its copies are spread.
+    Files of the same content go into the same split, so that no picture is learned and then asked for; where no split
+    has room for so many, into train. Only a class of nothing but copies of one picture is spread like any other.
 
     Args:
         labels: the number of each picture's class.
@@ -47,17 +47,19 @@ def split(labels: Sequence[int], contents: Sequence[Hashable], seed: int) -> Spl
     """
     result = np.full(len(labels), -1, np.int8)
     home: dict[Hashable, int] = {}
+    numbers = np.asarray(labels, int)
     for label in range(max(labels, default=-1) + 1):
-        members = [index for index, one in enumerate(labels) if one == label]
+        members = np.flatnonzero(numbers == label).tolist()
         order = np.random.default_rng((seed, label)).permutation(len(members))
         left = list(quotas(len(members)))
-        for group in _groups([members[place] for place in order], contents):
-            place = home.get(contents[group[0]], _room(left, len(group)))
-            for index in group:
-                # A group that fits nowhere is spread over what room there is.
-                result[index] = place if place >= 0 else _room(left, 1)
-                left[result[index]] -= 1
-            home.setdefault(contents[group[0]], int(result[group[0]]))
+        groups = _groups([members[place] for place in order], contents)
+        only_copies = len(groups) == 1 and len(members) >= len(SPLITS)
+        for group in [[index] for index in groups[0]] if only_copies else groups:
+            content = contents[group[0]]
+            place = home[content] if content in home and not only_copies else _room(left, len(group))
+            result[group] = place
+            left[place] -= len(group)
+            home.setdefault(content, place)
     return result
 
 
@@ -70,24 +72,32 @@ def _groups(members: Sequence[int], contents: Sequence[Hashable]) -> list[list[i
 
 
 def _room(left: Sequence[int], wanted: int) -> int:
-    """The first split with so much room; −1 where there is none."""
-    return next((place for place, room in enumerate(left) if room >= wanted), -1 if wanted > 1 else 0)
+    """The first split with so much room; train where there is none."""
+    return next((place for place, room in enumerate(left) if room >= wanted), 0)
 
 
-def small(labels: Sequence[int], splits: Splits, class_names: Sequence[str], seed: int) -> Splits:
+def small(
+    labels: Sequence[int],
+    splits: Splits,
+    class_names: Sequence[str],
+    seed: int,
+    contents: Sequence[Hashable] | None = None,
+) -> Splits:
     """A small part of a larger dataset: 1,000 pictures of each class to train with, 500 and 500 to look at.
 
-    A split that is empty is filled from the pictures to train with.
+    A split that is empty is filled from the pictures to train with; of their copies only the first is taken.
 
     Args:
         labels: the number of each picture's class.
         splits: where each picture is now.
         class_names: for the sentence.
         seed: another one takes others.
+        contents: equal for equal pictures; None where all are taken to differ.
 
     Raises:
         DatasetError: a class has too few pictures.
     """
+    splits = splits if contents is None else _without_copies(splits, contents)
     numbers = np.asarray(labels)
     result = np.full(len(numbers), -1, np.int8)
     for label, name in enumerate(class_names):
@@ -104,4 +114,15 @@ def small(labels: Sequence[int], splits: Splits, class_names: Sequence[str], see
                 )
             result[pool[:wanted]] = place
             used += wanted if empty or place == 0 else 0
+    return result
+
+
+def _without_copies(splits: Splits, contents: Sequence[Hashable]) -> Splits:
+    """The same splits, in which pictures to train with are in none if the same one came before."""
+    result = splits.copy()
+    seen: set[Hashable] = set()
+    for index in np.flatnonzero(splits == 0).tolist():
+        if contents[index] in seen:
+            result[index] = -1
+        seen.add(contents[index])
     return result

@@ -8,6 +8,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -25,6 +26,9 @@ from explorer.errors import DatasetError
 
 IMAGES, LABELS, SIZES, FILES, ABOUT = "images.u8", "labels.i64", "sizes.i32", "files.txt", "dataset.json"
 CHUNK_BYTES = 1 << 24
+UNWRITABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+WRITING = ".writing-"
+"""What the names of folders begin with that are not datasets yet, or not any more."""
 ABANDONED_SECONDS = 86_400
 """From this age on, a half-written dataset was left behind by a process that was killed."""
 
@@ -46,9 +50,17 @@ class Files(Sequence[str]):
 
     def __getitem__(self, place: Any) -> Any:
         if self._names is None:
-            lines = Path(self._path).read_text("utf-8").split("\n")
-            self._names = lines[self._start : self._start + self._count]
+            lines = self._lines()[self._start : self._start + self._count]
+            if len(lines) < self._count:
+                return ([""] * self._count)[place]
+            self._names = lines
         return self._names[place]
+
+    def _lines(self) -> list[str]:
+        try:
+            return Path(self._path).read_text("utf-8").split("\n")
+        except (OSError, ValueError):  # the dataset was removed to make room, and its pictures are still mapped
+            return []
 
 
 def open_stored(key: str) -> Dataset | None:
@@ -62,9 +74,10 @@ def open_stored(key: str) -> Dataset | None:
     try:
         about = json.loads(_read(place + ABOUT))
         dataset = _mapped(place, about, key)
-        os.utime(place + ABOUT)  # the one that was not used for longest goes first
-    except (OSError, ValueError, KeyError, TypeError, DatasetError):
+    except (OSError, ValueError, LookupError, TypeError, DatasetError):
         return None
+    with contextlib.suppress(OSError):  # the store may be for reading only
+        os.utime(place + ABOUT)  # the one that was not used for longest goes first
     return dataset
 
 
@@ -155,7 +168,7 @@ class Writer:
         np.concatenate([split.labels for split in splits]).astype(np.int64).tofile(self.place / LABELS)
         np.array(self.sizes, np.int32).tofile(self.place / SIZES)
         names = [name for split in splits for name in split.files]
-        (self.place / FILES).write_text("\n".join(name.replace("\n", " ") for name in names), "utf-8")
+        (self.place / FILES).write_text("\n".join(map(_on_one_line, names)), "utf-8")
         about = {
             "name": dataset.name,
             "class_names": dataset.class_names,
@@ -164,9 +177,14 @@ class Writer:
             "sizes": bool(self.sizes),
             "files": bool(names),
             "notes": dataset.notes,
-            "skipped": [(one.file, one.reason) for one in dataset.skipped],
+            "skipped": [(_on_one_line(one.file), one.reason) for one in dataset.skipped],
         }
         (self.place / ABOUT).write_text(json.dumps(about), "utf-8")
+
+
+def _on_one_line(name: str) -> str:
+    """A file's name without what would end a line, and without bytes that are no UTF-8."""
+    return UNWRITABLE.sub("\ufffd", name)
 
 
 @contextlib.contextmanager
@@ -178,32 +196,59 @@ def writing(key: str) -> Iterator[Writer]:
     """
     store = folder()
     store.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=store, prefix=".writing-") as temporary:
+    with tempfile.TemporaryDirectory(dir=store, prefix=WRITING) as temporary:
         place = Path(temporary) / key
         place.mkdir()
         with (place / IMAGES).open("wb") as images:
             yield Writer(place, images, [])
-        with contextlib.suppress(OSError):  # another process was quicker: theirs is the same
-            shutil.rmtree(store / key, ignore_errors=True)
-            place.rename(store / key)
+        with contextlib.suppress(OSError):
+            _put(place, store / key)
     make_room(key)
 
 
+def _put(place: Path, wanted: Path) -> None:
+    """Move a finished dataset to its place, which is never empty in between if a good one is there."""
+    try:
+        place.rename(wanted)
+    except OSError:
+        if open_stored(wanted.name) is None:  # else another process was quicker: theirs is the same
+            wanted.rename(place.with_name("damaged"))
+            place.rename(wanted)
+
+
 def make_room(key: str) -> None:
-    """Remove the datasets that were not used for longest until the store is within its limit; ``key`` stays."""
+    """Remove what nobody used for too long, then what was not used for longest, until the store is within its limit.
+
+    The dataset ``key`` stays.
+    """
+    limits, now = settings.current(), time.time()
     stored = []
-    for about in folder().glob(f"*/{ABOUT}"):
+    for place in folder().iterdir():
         with contextlib.suppress(OSError):
-            used = about.stat().st_mtime
-            stored.append((used, about.parent, sum(file.stat().st_size for file in about.parent.iterdir())))
+            used, size = _used(place), sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+            writing = place.name.startswith(WRITING)
+            if place.name != key and now - used > (ABANDONED_SECONDS if writing else limits.max_store_seconds):
+                _remove(place)
+            elif not writing:
+                stored.append((used, place, size))
     total = sum(size for _, _, size in stored)
-    for left in folder().glob(".writing-*"):
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
     for _, place, size in sorted(stored):
-        if total <= settings.current().max_store_bytes:
+        if total <= limits.max_store_bytes:
             break
         if place.name != key:
-            shutil.rmtree(place, ignore_errors=True)
+            _remove(place)
             total -= size
+
+
+def _used(place: Path) -> float:
+    """When a dataset was last opened, or written as far as it is."""
+    about = place / ABOUT
+    return (about if about.is_file() else place).stat().st_mtime
+
+
+def _remove(place: Path) -> None:
+    """Remove a dataset; one that is removed by halves is not taken for one any more."""
+    gone = place if place.name.startswith(WRITING) else place.with_name(f"{WRITING}{place.name}")
+    with contextlib.suppress(OSError):
+        place.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)

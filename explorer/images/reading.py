@@ -97,6 +97,22 @@ def read(data: bytes, *, background: tuple[int, int, int] = WHITE, limits: Setti
         ) from error
 
 
+def size_of(data: bytes) -> tuple[int, int]:
+    """Height and width that a picture file's header says, without decoding it; (0, 0) where it says none.
+
+    >>> from explorer.images import encode_png
+    >>> size_of(encode_png(np.full((2, 3), 7, np.uint8))), size_of(b"")
+    ((2, 3), (0, 0))
+    """
+    limits = current()
+    try:
+        _check_arguments(data, WHITE, limits)
+        width, height = _open(recognise(data), data, limits).size
+    except ImageInputError:
+        return 0, 0
+    return int(height), int(width)
+
+
 def _check_arguments(data: object, background: object, limits: Settings) -> None:
     if not isinstance(data, bytes | bytearray | memoryview):
         raise ImageInputError(f"A picture is read from the bytes of its file, not from {type(data).__name__}.")

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from explorer.datasets.reading import USUAL_SIDE
+
 OF_KERAS = {"mnist": "mnist", "fashion-mnist": "fashion_mnist", "cifar10": "cifar10", "cifar100": "cifar100"}
 """Datasets that ``keras.datasets`` has, and its modules."""
 CATS_AND_DOGS = "https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip"
@@ -48,12 +50,13 @@ def dataset_programs(
             "print(x_train.shape, x_test.shape)",
         )
     elif name == "cats-and-dogs" and not small_split:
+        side = image_size or USUAL_SIDE
         programs["Keras"] = _lines(
             "import keras",
             "",
             f'folder = keras.utils.get_file("cats_and_dogs", "{CATS_AND_DOGS}", extract=True)',
             'base = f"{folder}/cats_and_dogs_filtered"',
-            *_from_directories('f"{base}/train"', 'f"{base}/validation"', image_size or 150),
+            *_from_directories({split: f'f"{{base}}/{split}"' for split in ("train", "validation")}, (side, side)),
         )
     else:
         programs["NumPy"] = _lines(*DOWNLOADED)
@@ -61,7 +64,12 @@ def dataset_programs(
 
 
 def own_dataset_programs(
-    kind: str, image_shape: tuple[int, int, int], *, seed: int = 0, small_split: bool = False, split_folders: bool
+    kind: str,
+    image_shape: tuple[int, int, int],
+    *,
+    seed: int = 0,
+    small_split: bool = False,
+    class_folders: Mapping[str, str],
 ) -> Mapping[str, str]:
     """Programs that load a person's own pictures.
 
@@ -70,7 +78,8 @@ def own_dataset_programs(
         image_shape: height, width and channels of the pictures as the page has them.
         seed: of the split.
         small_split: as for ``datasets.read_folder``.
-        split_folders: whether there are folders named train and validation or test.
+        class_folders: for each split the path in which its class folders lie; all the same where a seed splits. Empty
+            where there are none, which Keras cannot read.
 
     Returns:
         library → program.
@@ -79,17 +88,21 @@ def own_dataset_programs(
     options = _options(image_size=height if height == width else None, seed=seed, small_split=small_split)
     read = "datasets.read_zip('pictures.zip'" if kind == "zip" else "datasets.read_folder('pictures'"
     programs = {"This project": _program(f"{read}{options})")}
-    size = (height, width)
-    if split_folders:
-        lines = _from_directories('"pictures/train"', '"pictures/validation"', size, channels)
-    else:
-        lines = [
+    here = {} if small_split else class_folders
+    folders = {split: repr(f"pictures/{path}".rstrip("/")) for split, path in here.items()}
+    if len(set(folders.values())) > 1:
+        programs["Keras"] = _lines("import keras", "", *_from_directories(folders, (height, width), channels))
+    elif folders:
+        programs["Keras"] = _lines(
+            "import keras",
+            "",
             "train, validation = keras.utils.image_dataset_from_directory(",
-            f'    "pictures", validation_split=0.3, subset="both", seed={seed}, {_how(size, channels)}',
+            f"    {folders['train']},",
+            f'    validation_split=0.3, subset="both", seed={seed},',
+            f"    {_how((height, width), channels)},",
             ")  # Keras splits in two, and by chance of its own",
             "print(train.class_names, len(train), len(validation))",
-        ]
-    programs["Keras"] = _lines("import keras", "", *lines)
+        )
     programs["NumPy"] = _lines(*DOWNLOADED)
     return programs
 
@@ -105,13 +118,12 @@ def _program(call: str) -> str:
     )
 
 
-def _from_directories(train: str, validation: str, size: int | tuple[int, int], channels: int = 3) -> list[str]:
-    side = size if isinstance(size, tuple) else (size, size)
+def _from_directories(folders: Mapping[str, str], size: tuple[int, int], channels: int = 3) -> list[str]:
+    """A dataset of Keras for each split; its folder is an expression."""
     load = "keras.utils.image_dataset_from_directory"
     return [
-        f"train = {load}({train}, {_how(side, channels)})",
-        f"validation = {load}({validation}, {_how(side, channels)})",
-        "print(train.class_names, len(train), len(validation))",
+        *(f"{split} = {load}({folder}, {_how(size, channels)})" for split, folder in folders.items()),
+        f"print(train.class_names, {', '.join(f'len({split})' for split in folders)})",
     ]
 
 

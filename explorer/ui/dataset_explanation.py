@@ -2,6 +2,8 @@
 
 import csv
 import io
+import posixpath
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +11,6 @@ import numpy as np
 
 from explorer import images, snippets
 from explorer.datasets import BUILTIN, Dataset, survey
-from explorer.datasets.layout import split_of
 from explorer.datasets.splitting import SHARES
 from explorer.ui import dataset_options as options
 from explorer.ui import dataset_stage, links
@@ -68,20 +69,39 @@ def _chance(seen: Seen) -> float:
 def _programs(seen: Seen) -> Mapping[str, str]:
     asked = seen.opened.asked
     if asked.own is None:
-        return snippets.dataset_programs(
+        programs = snippets.dataset_programs(
             asked.name,
             image_size=asked.image_size,
             seed=asked.seed,
             small_split=asked.small_split,
             patch_class=asked.patch_class,
         )
-    return snippets.own_dataset_programs(
-        asked.own.kind,
-        seen.dataset.image_shape,
-        seed=asked.seed,
-        small_split=asked.small_split,
-        split_folders=any(split_of(part) for part in seen.dataset.train.files[0].split("/")[:-2]),
-    )
+    else:
+        programs = snippets.own_dataset_programs(
+            asked.own.kind,
+            seen.dataset.image_shape,
+            seed=asked.seed,
+            small_split=asked.small_split,
+            class_folders=class_folders(seen.dataset),
+        )
+    return {name: program for name, program in programs.items() if name != "NumPy" or _is_packed(seen.dataset)}
+
+
+def class_folders(dataset: Dataset) -> Mapping[str, str]:
+    """For each split the path in which the folders of its classes lie; empty where there are none."""
+    found = {}
+    for name, split in dataset.splits.items():
+        labels, places = np.unique(split.labels, return_index=True)
+        files = [unicodedata.normalize("NFC", split.files[place]) for place in places]
+        root = posixpath.commonpath(posixpath.dirname(file) for file in files) if files else ""
+        if any(
+            posixpath.relpath(file, root or ".").split("/")[0] != dataset.class_names[label]
+            for file, label in zip(files, labels, strict=True)
+        ):
+            return {}
+        if files:
+            found[name] = root
+    return found
 
 
 def _downloads(dataset: Dataset) -> list[Download]:
@@ -91,9 +111,14 @@ def _downloads(dataset: Dataset) -> list[Download]:
     ]
     if dataset.skipped:
         files.append(Download("Files left out, CSV", "left_out.csv", "text/csv", lambda: skipped_csv(dataset)))
-    if sum(split.images.nbytes for split in dataset.splits.values()) <= MAX_NPZ_BYTES:
+    if _is_packed(dataset):
         files.append(Download("Pictures and labels, NPZ", "dataset.npz", "application/zip", lambda: npz(dataset)))
     return files
+
+
+def _is_packed(dataset: Dataset) -> bool:
+    """Whether all its arrays can be had as one file."""
+    return sum(split.images.nbytes for split in dataset.splits.values()) <= MAX_NPZ_BYTES
 
 
 def counts_csv(dataset: Dataset) -> str:
@@ -131,8 +156,8 @@ def npz(dataset: Dataset) -> bytes:
 
 
 def _classes_png(dataset: Dataset) -> bytes:
-    """The first picture of each class in train."""
-    places = [int(np.flatnonzero(dataset.train.labels == label)[0]) for label in range(len(dataset.class_names))]
+    """The first picture of each class that train has pictures of."""
+    places = np.unique(dataset.train.labels, return_index=True)[1]
     pictures = [dataset.train.images[place] for place in places]
     return images.encode_png(dataset_stage.small(pictures, 10, 4, dark=False).pixels)
 

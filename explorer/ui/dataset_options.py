@@ -171,10 +171,9 @@ def choose() -> Asked:
     """Draw the sidebar."""
     with st.sidebar:
         problem = _accept()
-        name = DATASET.draw()
+        name = DATASET.draw(on_change=forget_place)
         _draw_own(problem)
         own: Own | None = state.get(state.OWN_DATASET) if name == OWN else None
-        _forget_another_datasets_place(name, own)
         is_files = own is not None or not BUILTIN[name].here
         image_size = IMAGE_SIZE.draw() if own is not None or BUILTIN[name].sized else None
         small = SMALL.draw() if is_files else False
@@ -235,13 +234,19 @@ def _accept() -> str | None:
     for key in (FILES, FOLDER):
         uploads = st.session_state.get(key) or []
         identity = tuple(upload.file_id for upload in uploads)
-        if not uploads or state.taken(key) == identity:
+        taken = state.taken(key)
+        if not uploads:
             continue
-        state.take(key, identity)
+        if taken is not None and taken[0] == identity:
+            problem = problem or taken[1]  # said again until the files are replaced
+            continue
+        sentence = None
         try:
             _use(_uploaded(uploads))
         except DatasetError as error:
-            problem = str(error)
+            sentence = str(error)
+        state.take(key, (identity, sentence))
+        problem = sentence or problem
     typed = str(st.session_state.get(FOLDER_HERE) or "").strip()
     if typed and cache.limits().profile != "hosted" and state.taken(FOLDER_HERE) != typed:
         state.take(FOLDER_HERE, typed)
@@ -276,7 +281,7 @@ def _uploaded(uploads: Sequence[Any]) -> Own:
     total, limit = sum(upload.size for upload in uploads), cache.limits().max_upload_bytes
     if total > limit:
         raise DatasetError(
-            f"The upload has {total / 1e6:,.0f} MB; {limit / 1e6:,.0f} MB is the limit. Take fewer or smaller pictures."
+            f"The upload has {total / 1e6:,.1f} MB; {limit / 1e6:,g} MB is the limit. Take fewer or smaller pictures."
         )
     files = tuple((str(upload.name), bytes(upload.getvalue())) for upload in uploads)
     digest = hashlib.sha256()
@@ -287,31 +292,19 @@ def _uploaded(uploads: Sequence[Any]) -> Own:
     return Own("files", "your pictures", digest.hexdigest(), files)
 
 
-_SEEN = "_datasets_seen"
-
-
-def _forget_another_datasets_place(name: str, own: Own | None) -> None:
-    """Class, leaf and picture belong to a dataset and its split: with another they start anew."""
-    now = (name, own.digest if own else "")
-    seen = state.get(_SEEN)
-    if seen is not None and seen[0] != now:
-        forget_place()
-    elif seen is not None and seen[1] != SPLIT.current():
-        PICTURE.put(None)
-        LEAF.put(1)
-    state.put(_SEEN, (now, SPLIT.current()))
-
-
 def forget_place() -> None:
     """Another dataset: every class, its first leaf, no picture picked."""
-    CLASS.put(EVERY)
-    PICTURE.put(None)
-    LEAF.put(1)
+    open_class(EVERY)
 
 
 def open_class(name: str) -> None:
     """A class was clicked."""
     CLASS.put(name)
+    turn_back()
+
+
+def turn_back() -> None:
+    """Another split or class: its first leaf, no picture picked."""
     PICTURE.put(None)
     LEAF.put(1)
 

@@ -69,7 +69,7 @@ def look(opened: Opened, *, dark: bool) -> tuple[Seen, tuple[str, ...]]:
     asked = options.SPLIT.current()
     split = asked if len(dataset.splits[asked]) else "train"
     if split != asked:
-        notes.append(f"{plain(dataset.name)} has no pictures for {asked}; those for train are shown.")
+        notes.append(f"{dataset.name} has no pictures for {asked}; those for train are shown.")
     label = _label(dataset, notes)
     place = options.PICTURE.current()
     if place is not None and place >= len(dataset.splits[split]):
@@ -78,7 +78,12 @@ def look(opened: Opened, *, dark: bool) -> tuple[Seen, tuple[str, ...]]:
         place = None
     if place is None:
         place = _first(dataset.splits[split], label)
-    return Seen(opened, split, label, place, dark), tuple(notes)
+    seen = Seen(opened, split, label, place, dark)
+    leaf, high = options.LEAF.current(), leaves(seen)
+    if leaf > high:
+        notes.append(f"The last leaf is {high:,}, so there is no leaf {leaf:,}; the first is shown.")
+        options.LEAF.put(1)
+    return seen, tuple(notes)
 
 
 def _label(dataset: Dataset, notes: list[str]) -> int | None:
@@ -107,14 +112,15 @@ def places_of(split: Split, label: int | None) -> NDArray[np.intp]:
 def draw(seen: Seen) -> None:
     """Everything above the tabs."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        options.SPLIT.draw(width="content")
+        options.SPLIT.draw(width="content", on_change=options.turn_back)
         names = [options.EVERY, *seen.dataset.class_names]
         options.CLASS.put(options.CLASS.current() if options.CLASS.current() in names else options.EVERY)
         st.selectbox(
             options.CLASS.label,
             names,
             key=options.CLASS.key,
-            format_func=lambda name: plain(name) if name else "Every class",
+            format_func=lambda name: name or "Every class",
+            on_change=options.turn_back,
             persist_state="session",
             width=240,
         )
@@ -159,8 +165,6 @@ def groups(dataset: Dataset) -> int:
 def _leaf(seen: Seen) -> int:
     """Draw the field that turns the leaves."""
     high = leaves(seen)
-    if options.LEAF.current() > high:
-        options.LEAF.put(1)
     return int(replace(options.LEAF, high=high).draw(width=140)) if high > 1 else 1
 
 
@@ -273,14 +277,14 @@ def picked(seen: Seen) -> None:
     if seen.place is None:
         return
     picture = images.to_rgb(seen.pictures.images[seen.place])
-    height, width = picture.shape[:2]
+    shown = figures.enlarge(picture, SHOWN_SIDE)
     st.image(
-        images.encode_png(figures.enlarge(picture, SHOWN_SIDE)),
-        width=min(SHOWN_SIDE, max(240, width)),
+        images.encode_png(shown),
+        width=min(SHOWN_SIDE, shown.shape[1]),  # Streamlit would blur a picture that is wider
         output_format="PNG",
         alt=f"The picked picture: {seen.caption(seen.place)}",
     )
-    size = "" if seen.pictures.sizes is None else _was(seen.pictures.sizes[seen.place], (height, width))
+    size = "" if seen.pictures.sizes is None else _was(seen.pictures.sizes[seen.place], picture.shape[:2])
     st.markdown(f"**{plain(seen.caption(seen.place))}**{size}")
     label = f"{seen.dataset.name}: {seen.caption(seen.place)}"[-60:]
     with st.container(horizontal=True):
@@ -320,7 +324,8 @@ def counts(seen: Seen) -> None:
     for sentence in dataset.notes:
         st.caption(plain(sentence))
     if dataset.skipped:
-        with st.expander(f"{len(dataset.skipped):,} files were left out", icon=":material/broken_image:"):
+        files = "1 file was" if len(dataset.skipped) == 1 else f"{len(dataset.skipped):,} files were"
+        with st.expander(f"{files} left out", icon=":material/broken_image:"):
             for one in dataset.skipped[:LISTED]:
                 st.markdown(f"{plain(one.file[-120:])} — {plain(one.reason)}")
             if len(dataset.skipped) > LISTED:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from explorer.datasets import BUILTIN, Dataset, DatasetError, Split, load, shapes
+from explorer.datasets import Dataset, DatasetError, Split, shapes
 from explorer.datasets.shapes import OUTLINES, PATCH, draw
 
 
@@ -104,14 +104,6 @@ def test_edges_are_smooth():
 def test_what_cannot_be_drawn_is_said_in_a_sentence(arguments, sentence):
     with pytest.raises(DatasetError, match=sentence):
         shapes(**arguments)
-
-
-def test_load_knows_the_names():
-    assert list(BUILTIN) == ["shapes"]
-    loaded = load("shapes")
-    assert (loaded.name, len(loaded.train), loaded.image_shape) == ("shapes", 900, (64, 64, 3))
-    with pytest.raises(DatasetError, match="no dataset 'Shapes'; there is shapes"):
-        load("Shapes")
 
 
 def split_of(labels, side=2):
