@@ -224,6 +224,6 @@ def level_counts(counts: Mapping[str, NDArray[np.int64]], *, dark: bool = False,
     figure.update_layout(margin={"l": 52, "b": 30})
     figure.update_yaxes(showgrid=True, gridcolor=GRID, tickformat=".1%", rangemode="tozero")
     shares = np.concatenate([values / max(1, values.sum()) for values in counts.values()])
-    if shares.max(initial=0) > PEAK * np.median(shares):  # black or white grounds would press all else flat
+    if shares.max(initial=0) > PEAK * np.median(shares) > 0:  # black or white grounds would press all else flat
         figure.update_yaxes(type="log", title="log scale", tickformat=".2~%", dtick=1)
     return figure

@@ -39,6 +39,8 @@ MAX_LAYER_VALUES = 20_000_000
 """Most numbers that one layer's maps may be for an explanation, which holds several arrays of that size."""
 MAX_SHELF_BYTES = 400 * MEGABYTE
 """Most bytes of explanations and measurements that the server keeps for its visitors."""
+MAX_OPEN_DATASETS = 12
+"""Most datasets that the server keeps open for its visitors; opening one again takes a millisecond."""
 MAX_BATCH_PICTURES = 24
 """Most pictures that are explained in one grid."""
 MAX_ASCENT_STEPS = 2000

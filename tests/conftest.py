@@ -1,20 +1,47 @@
-"""What page tests share: an app to click through, and what the server would send to the browser."""
+"""What page tests share: an app to click through, what the server would send to the browser, folders to write to."""
 
+import functools
+import gc
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 from streamlit import config
+from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT = 60
+FOLDERS = ("EXPLORER_CACHE_DIR", "EXPLORER_DATA_DIR")
+"""Where the app writes, and where it looks for datasets: never in the home of the person who runs the tests."""
+
+
+def pytest_configure(config):
+    """One folder for the whole session, set before anything is imported; the servers of browser tests inherit it."""
+    if not hasattr(config, "workerinput"):  # workers of pytest-xdist have their parent's
+        config.written_to = tempfile.mkdtemp(prefix="convnet-explorer-tests-")
+        for variable in FOLDERS:
+            os.environ[variable] = f"{config.written_to}/{variable.lower()}"
+
+
+def pytest_unconfigure(config):
+    if hasattr(config, "written_to"):
+        shutil.rmtree(config.written_to, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True, scope="session")
-def no_collection_after_each_run():
-    """Streamlit collects garbage after each run of a page: with TensorFlow loaded that takes longer than the run."""
+def nothing_slower_than_the_pages():
+    """Spares what Streamlit does around each run of a page and takes longer than the run.
+
+    It collects garbage, which with TensorFlow loaded is much: by itself, and by ``keras.backend.clear_session``, which
+    leaves out what is frozen. And for each visit it looks for components in every installed package.
+    """
     config.set_option("runner.postScriptGC", False)
+    gc.freeze()
+    manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
 @pytest.fixture

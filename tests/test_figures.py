@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from explorer import charts, figures
+from explorer import figures
 
 
 def column(*values):
@@ -199,18 +199,6 @@ def test_enlarged_pixels_are_repeated_not_blended():
     expected = cv2.resize(pixels, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST)
     np.testing.assert_array_equal(large, expected)
     np.testing.assert_array_equal(figures.enlarge(pixels, 4), pixels)
-
-
-def test_a_heatmap_of_signed_values_is_centred_on_zero():
-    values = np.float32([[-1, 0], [0, 4]])
-    signed = charts.heatmap(values, signed_values=True, text=True).data[0]
-    assert (signed.zmin, signed.zmax) == (-4, 4)
-    middle = figures.DIVERGING_LIGHT[len(figures.DIVERGING_LIGHT) // 2]
-    assert (0.5, f"rgb{middle}".replace(" ", "")) in signed.colorscale
-    plain = charts.heatmap(np.abs(values), signed_values=False, dark=True).data[0]
-    assert (plain.zmin, plain.zmax) == (0, 4)
-    blank = charts.heatmap(np.zeros((2, 2), np.float32), signed_values=True).data[0]
-    assert (blank.zmin, blank.zmax) == (-1, 1)
 
 
 def curves(svg):

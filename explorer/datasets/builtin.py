@@ -1,6 +1,7 @@
 """The datasets that are known by name: bundled, drawn, put there by hand, or downloaded."""
 
 import hashlib
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,14 +14,17 @@ from explorer import settings
 from explorer.datasets import arrays, names, splitting, store
 from explorer.datasets.dataset import SPLITS, Dataset, Split
 from explorer.datasets.own import read_archives, read_folder
-from explorer.datasets.reading import Options, Progress
+from explorer.datasets.reading import VERSION, Options, Progress
 from explorer.datasets.shapes import shapes
-from explorer.downloads import RemoteFile, fetch
+from explorer.downloads import AlteredError, RemoteFile, fetch
 from explorer.errors import DatasetError, DownloadError
 from explorer.settings import ASSETS, MAX_ARRAYS_BYTES
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package ``dataset-fashion-mnist`` puts its files."""
+SHAPES = 1200
+"""Shapes that are drawn where nobody says how many."""
+ANOTHER_EDITION = "This is not the file that was published: it was found here, and the published one cannot be had now."
 DOWNLOADING = 0.8
 """Share of the work that a download is reckoned as."""
 _KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
@@ -34,6 +38,7 @@ class Wish:
 
     options: Options
     patch_class: str | None = None
+    pictures: int | None = None
     on_progress: Progress | None = None
 
     def tell(self, share: float, doing: str) -> None:
@@ -74,6 +79,7 @@ def load(
     seed: int = 0,
     small_split: bool = False,
     patch_class: str | None = None,
+    pictures: int | None = None,
     on_progress: Progress | None = None,
 ) -> Dataset:
     """A dataset that is known by name, from the store where it was opened before.
@@ -87,6 +93,7 @@ def load(
         seed: of what is drawn or chosen by chance.
         small_split: 1,000 pictures of each class to train with, 500 to validate and 500 to test.
         patch_class: for ``shapes``, the class that gets a pink patch in the corner; see :func:`shapes`.
+        pictures: for ``shapes``, how many are drawn, 1,200 unless given; an eighth is to validate, an eighth to test.
         on_progress: called with the share done and what is going on; the work ends if it raises.
 
     Raises:
@@ -97,25 +104,35 @@ def load(
     """
     if name not in BUILTIN:
         raise DatasetError(f"There is no dataset {name!r}; there is {', '.join(BUILTIN)}.")
-    if patch_class is not None and name != "shapes":
-        raise DatasetError("Only the drawn shapes can have a patch planted.")
-    wish = Wish(Options(image_size, seed=seed, small_split=small_split), patch_class, on_progress)
+    if name != "shapes" and (patch_class is not None or pictures is not None):
+        raise DatasetError("Only of the drawn shapes can there be any number, and a patch planted.")
+    wish = Wish(Options(image_size, seed=seed, small_split=small_split), patch_class, pictures, on_progress)
     return replace(BUILTIN[name].open(wish), name=name)
 
 
 def _drawn(wish: Wish) -> Dataset:
     """The drawn shapes."""
     size, seed = wish.options.image_size or 64, wish.options.seed
-    key = _key("shapes", str(size), str(seed), str(wish.patch_class))
+    count = SHAPES if wish.pictures is None else wish.pictures
+    key = _key("shapes", str(count), str(size), str(seed), str(wish.patch_class))
     found = store.open_stored(key)
     if found is None:
-        wish.tell(0.0, "Drawing")
-        found = store.keep(shapes(size=size, seed=seed, patch_class=wish.patch_class), key)
+        held_out = count // 8
+        drawn = shapes(
+            count - 2 * held_out,
+            held_out,
+            held_out,
+            size=size,
+            seed=seed,
+            patch_class=wish.patch_class,
+            on_progress=lambda share: wish.tell(share, "Drawing"),
+        )
+        found = store.keep(drawn, key)
     return _smaller(found, wish)
 
 
 def _key(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return hashlib.sha256("\0".join((str(VERSION), *parts)).encode()).hexdigest()
 
 
 def _smaller(dataset: Dataset, wish: Wish) -> Dataset:
@@ -166,7 +183,7 @@ def _file_digest(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DatasetError(f"{path} cannot be opened ({error.strerror or error}).") from error
+        raise DatasetError(f"{path.name} cannot be opened ({error.strerror or error}).") from error
 
 
 def _bundled(name: str, class_names: tuple[str, ...]) -> Callable[[Wish], Dataset]:
@@ -195,12 +212,17 @@ class _Online:
 
     def __call__(self, wish: Wish) -> Dataset:
         """From the folder for datasets, from the system, or from the web."""
-        for folder in self._by_hand(), self.known:
-            if folder is not None and folder.is_dir():
-                found = self._in_folder(folder, wish)
-                if found is not None:
-                    return found
-        return self._read(self._fetch(wish), wish.part(DOWNLOADING))
+        try:
+            for folder in self._by_hand(), self.known:
+                if folder is not None and folder.is_dir():
+                    found = self._in_folder(folder, wish)
+                    if found is not None:
+                        return found
+        except PermissionError as error:
+            raise DatasetError(f"The folder of the dataset {self.name} cannot be read.") from error
+        paths, notes = self._fetch(wish)
+        read = self._read(paths, wish.part(DOWNLOADING))
+        return replace(read, notes=(*read.notes, *notes))
 
     def _by_hand(self) -> Path:
         return settings.current().data_dir / self.name
@@ -210,9 +232,12 @@ class _Online:
         as_published = [folder / file.address.rsplit("/", 1)[-1] for file in self.files]
         if all(path.is_file() for path in as_published):
             return self._read(as_published, wish)
-        idx, npz = arrays.idx_files(folder), sorted(folder.glob("*.npz"))
-        if self.class_names and (idx or npz):
-            return _arrays(idx or npz[:1], self.name, self.class_names, wish)
+        if self.class_names:
+            around = (folder, *sorted(inner for inner in folder.iterdir() if inner.is_dir()))
+            idx = next(filter(None, map(arrays.idx_files, around)), None)
+            npz = sorted(folder.glob("*.npz"))
+            if idx or npz:
+                return _arrays(idx or npz[:1], self.name, self.class_names, wish)
         if any(path.is_dir() for path in folder.iterdir()):
             options = wish.options
             return read_folder(
@@ -229,9 +254,9 @@ class _Online:
             return settings.keras_home() / "datasets" / self.keras
         return settings.current().cache_dir / "downloads"
 
-    def _fetch(self, wish: Wish) -> list[Path]:
-        """The files, downloaded where they are not here yet."""
-        paths = []
+    def _fetch(self, wish: Wish) -> tuple[list[Path], tuple[str, ...]]:
+        """The files, downloaded where they are not here yet; and what there is to know about them."""
+        paths, notes = [], set()
         for number, file in enumerate(self.files):
 
             def told(received: int, expected: int, file: RemoteFile = file, number: int = number) -> None:
@@ -242,11 +267,12 @@ class _Online:
             try:
                 paths.append(fetch(file, self._home(), on_progress=told))
             except DownloadError as error:
-                kept = self._home() / file.filename  # of another edition, perhaps: its reader will say
-                if not kept.is_file():
+                kept = self._home() / file.filename
+                if isinstance(error, AlteredError) or not kept.is_file():
                     raise DatasetError(f"{error} {self._advice()}") from error
                 paths.append(kept)
-        return paths
+                notes.add(ANOTHER_EDITION)
+        return paths, tuple(notes)
 
     def _advice(self) -> str:
         if settings.current().profile == "hosted":
@@ -276,11 +302,17 @@ class _Online:
     def _loaded(self, archive: Path) -> Dataset:
         import keras  # noqa: PLC0415  seconds, and only this dataset needs it
 
-        place = self._home() / self.files[0].filename
+        place, file = self._home() / self.files[0].filename, self.files[0]
+        if _file_digest(archive) != file.checksum:  # else Keras would try to download it, for any length of time
+            raise DatasetError(f"{archive.name} is not the file that was published. {self._advice()}")
         try:
             if archive != place:
                 place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(archive.read_bytes())
+                shutil.copyfile(archive, place.with_name(f"{place.name}.part"))
+                place.with_name(f"{place.name}.part").replace(place)
+        except OSError as error:
+            raise DatasetError(f"{archive.name} could not be copied ({error.strerror or error}).") from error
+        try:
             train, test = getattr(keras.datasets, str(self.loader)).load_data()
         except Exception as error:  # Keras raises bare Exception for what it cannot download
             raise DatasetError(f"Keras could not read {archive.name} ({error}). Get it again.") from error

@@ -126,7 +126,7 @@ def read_archives(
     try:
         for file in files:
             archives.append(Archive(Path(file) if isinstance(file, str) else file))
-            digest.update(_digest(file))
+            digest.update(_digest(file))  # the archive could be opened, so this reads
         return reading.read(sources.of_archives(archives, digest.hexdigest(), name[:MAX_NAME]), options, on_progress)
     finally:
         for archive in archives:

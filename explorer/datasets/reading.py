@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -109,10 +110,10 @@ def read(source: Source, options: Options, on_progress: Progress | None = None) 
     try:
         return task.run(key, on_progress)
     except OSError as error:
-        raise DatasetError(
-            f"The pictures could not be stored ({error.strerror or error}). Make room in {store.folder()}, or let "
-            "EXPLORER_CACHE_DIR name another folder."
-        ) from error
+        advice = f"Make room in {store.folder()}, or let EXPLORER_CACHE_DIR name another folder."
+        if settings.current().profile == "hosted":
+            advice = "Try a smaller dataset, or come back later."
+        raise DatasetError(f"The pictures could not be stored ({error.strerror or error}). {advice}") from error
 
 
 def _splits(source: Source, layout: Layout, labels: Sequence[int], options: Options) -> splitting.Splits:
@@ -160,9 +161,8 @@ def _check_bytes(count: int, height: int, width: int) -> None:
         )
 
 
-def _counted(pixels: int) -> int:
+def _counted(pixels: int, limit: int) -> int:
     """The number, if that many pixels may be decoded."""
-    limit = settings.current().max_dataset_pixels
     if pixels > limit:
         raise DatasetError(
             f"The pictures have more than {limit / MEGAPIXEL:,.0f} megapixels together, which is the limit. "
@@ -186,7 +186,7 @@ class _Task:
     def run(self, key: str, on_progress: Progress | None) -> Dataset:
         """Read, store, and open the stored dataset."""
         good, skipped, all_grey = [], [*self.source.skipped, *self.layout.skipped], True
-        step, pixels = max(1, len(self.places) // TOLD), 0
+        step, pixels, most = max(1, len(self.places) // TOLD), 0, settings.current().max_dataset_pixels
         with store.writing(key) as writer, contextlib.closing(self._decoded()) as all_decoded:
             for number, decoded in enumerate(all_decoded):
                 if decoded.pixels is None:
@@ -195,7 +195,7 @@ class _Task:
                     writer.add(decoded.pixels, decoded.size)
                     good.append(number)
                     all_grey = all_grey and is_grey(decoded.pixels)
-                pixels = _counted(pixels + decoded.size[0] * decoded.size[1])
+                pixels = _counted(pixels + decoded.size[0] * decoded.size[1], most)
                 if on_progress and (number % step == 0 or number + 1 == len(self.places)):
                     on_progress((number + 1) / len(self.places), "Reading the pictures")
             self._check_classes(good, skipped)
@@ -213,16 +213,19 @@ class _Task:
         together = [self.places[start : start + TOGETHER] for start in range(0, len(self.places), TOGETHER)]
         side_by_side = MAX_READING_BYTES // (limits.max_image_pixels * BYTES_A_PIXEL)
         workers = max(1, min(os.cpu_count() or 1, side_by_side))
-        pool = ThreadPoolExecutor(workers)
+        pool, ended = ThreadPoolExecutor(workers), threading.Event()
         waiting: deque[Future[list[_Decoded]]] = deque()
         try:
             for places in together:
-                waiting.append(pool.submit(lambda some: [decode(place) for place in some], places))
+                waiting.append(
+                    pool.submit(lambda some: [decode(place) for place in some if not ended.is_set()], places)
+                )
                 if len(waiting) > 2 * workers:
                     yield from waiting.popleft().result()
             while waiting:
                 yield from waiting.popleft().result()
         finally:
+            ended.set()
             pool.shutdown(cancel_futures=True)
 
     def _check_classes(self, good: Sequence[int], skipped: Sequence[Skipped]) -> None:

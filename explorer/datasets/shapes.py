@@ -24,6 +24,8 @@ MAX_VALUES = 400_000_000
 """Largest number of values in a whole dataset, in bytes: about 32,000 pictures of 64×64."""
 PATCH = (236, 0, 140)
 """The planted patch's colour, a strong pink."""
+TOLD_EVERY = 50
+"""Pictures after which progress is told."""
 FINE = 4
 """Forms are drawn this many times larger and then averaged, so that their edges are smooth."""
 
@@ -36,6 +38,7 @@ def shapes(
     size: int = 64,
     seed: int = 0,
     patch_class: str | None = None,
+    on_progress: Callable[[float], object] | None = None,
 ) -> Dataset:
     """Draw the dataset; the same arguments always give the same pictures.
 
@@ -50,6 +53,7 @@ def shapes(
         seed: for everything random, 0 or more.
         patch_class: the class that gets a pink patch in the top left corner, in ``train`` and ``validation`` but
             not in ``test``: what learned the patch looks good until the test.
+        on_progress: told the share that is drawn, 0–1; the drawing ends if it raises.
 
     Raises:
         DatasetError: a number out of its range, or a class that is not known.
@@ -60,14 +64,21 @@ def shapes(
     """
     counts = {"train": train, "validation": validation, "test": test}
     _check(counts, size, seed, patch_class)
-    made = [
-        _split(count, size, (seed, number), patch_class if name != "test" else None)
-        for number, (name, count) in enumerate(counts.items())
-    ]
+    made: list[Split] = []
+    for number, (name, count) in enumerate(counts.items()):
+        before = sum(map(len, made))
+
+        def told(drawn: int, before: int = before) -> None:
+            if on_progress:
+                on_progress((before + drawn) / sum(counts.values()))
+
+        made.append(_split(count, size, (seed, number), patch_class if name != "test" else None, told))
     return Dataset("shapes", tuple(OUTLINES), train=made[0], validation=made[1], test=made[2])
 
 
-def _split(count: int, size: int, seed: tuple[int, int], patch_class: str | None) -> Split:
+def _split(
+    count: int, size: int, seed: tuple[int, int], patch_class: str | None, told: Callable[[int], object]
+) -> Split:
     names = list(OUTLINES)
     labels = np.arange(count, dtype=np.int64) % len(names)
     images = np.empty((count, size, size, 3), np.uint8)
@@ -75,6 +86,8 @@ def _split(count: int, size: int, seed: tuple[int, int], patch_class: str | None
         images[index] = draw(names[label], size, np.random.default_rng((*seed, index)))
         if names[label] == patch_class:
             plant(images[index])
+        if index % TOLD_EVERY == 0:
+            told(index)
     return Split(images, labels)
 
 

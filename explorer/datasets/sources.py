@@ -170,10 +170,10 @@ def of_archives(archives: Sequence[Archive], digest: str, name: str) -> Source:
         ((entry.name, archive, entry) for archive in archives for entry in archive.entries), key=lambda one: one[0]
     )
     _check_count(len(listed))
+    limit = settings.current().max_image_bytes
 
     def read(place: int) -> bytes:
         _, archive, entry = listed[place]
-        limit = settings.current().max_image_bytes
         if entry.size > limit:
             raise UnreadableFile(_too_large(entry.size, limit))
         try:

@@ -22,13 +22,13 @@ def quotas(count: int) -> tuple[int, int, int]:
 
     From three pictures on, each split has one at least.
 
-    >>> quotas(100), quotas(3), quotas(1)
-    ((70, 15, 15), (1, 1, 1), (1, 0, 0))
+    >>> quotas(100), quotas(10), quotas(3), quotas(1)
+    ((70, 15, 15), (7, 1, 2), (1, 1, 1), (1, 0, 0))
     """
     if count < 3:
         return (1, 0, count - 1) if count else (0, 0, 0)
-    held_out = max(1, round(count * SHARES[1])), max(1, round(count * SHARES[2]))
-    return (count - sum(held_out), *held_out)
+    held_out = max(2, round(count * (1 - SHARES[0])))
+    return count - held_out, held_out // 2, held_out - held_out // 2
 
 
 def split(labels: Sequence[int], contents: Sequence[Hashable], seed: int) -> Splits:

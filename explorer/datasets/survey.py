@@ -235,7 +235,7 @@ def mean_images(split: Split, classes: int, *, on_progress: Progress = None) -> 
 
     Args:
         split: the pictures.
-        classes: how many classes there are, K.
+        classes: how many classes are wanted, K: the first ones.
         on_progress: told how much is done.
 
     >>> pictures = np.array([0, 10, 7], np.uint8).reshape(3, 1, 1, 1)
@@ -245,7 +245,7 @@ def mean_images(split: Split, classes: int, *, on_progress: Progress = None) -> 
     """
     shape = split.images.shape[1:]
     mean, deviation = (np.full((classes, *shape), np.nan, np.float32) for _ in range(2))
-    of_class = np.bincount(split.labels, minlength=classes)
+    of_class = np.bincount(split.labels, minlength=classes)[:classes]
     sums, squares = np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)  # whole numbers: nothing is rounded
     for label, _, images, last in _by_class(split, classes, part(on_progress, 0, 1)):
         sums += images.sum(axis=0, dtype=np.uint64)

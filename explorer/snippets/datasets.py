@@ -24,6 +24,7 @@ def dataset_programs(
     seed: int = 0,
     small_split: bool = False,
     patch_class: str | None = None,
+    pictures: int | None = None,
 ) -> Mapping[str, str]:
     """Programs that load a dataset that is known by name.
 
@@ -33,6 +34,7 @@ def dataset_programs(
         seed: of what is drawn or chosen by chance.
         small_split: 1,000, 500 and 500 pictures of each class.
         patch_class: of the drawn shapes.
+        pictures: how many shapes are drawn, where it is not the usual number.
 
     Returns:
         library → program.
@@ -40,7 +42,9 @@ def dataset_programs(
     >>> list(dataset_programs("mnist"))
     ['This project', 'Keras']
     """
-    options = _options(image_size=image_size, seed=seed, small_split=small_split, patch_class=patch_class)
+    options = _options(
+        image_size=image_size, seed=seed, small_split=small_split, patch_class=patch_class, pictures=pictures
+    )
     programs = {"This project": _program(f"datasets.load({name!r}{options})")}
     if name in OF_KERAS and not small_split:
         programs["Keras"] = _lines(

@@ -17,7 +17,7 @@ from explorer import datasets, figures, images, settings
 from explorer.errors import ModelError
 from explorer.filtering import Filtering
 from explorer.images import SAMPLES, Picture
-from explorer.settings import MAX_MAP_VALUES, MAX_SHELF_BYTES
+from explorer.settings import MAX_MAP_VALUES, MAX_OPEN_DATASETS, MAX_SHELF_BYTES
 from explorer.ui.browser import jpeg_address
 from explorer.ui.shelf import Shelf
 
@@ -262,6 +262,12 @@ def fitted(
     """The picture as the network reads it, uint8 (H, W, C), and a sentence for each thing that was done to it."""
     pixels, sentences = _classifier.fit(_pixels)
     return np.clip(np.rint(pixels[0]), 0, 255).astype(np.uint8), sentences
+
+
+@st.cache_resource(show_spinner=False)
+def opened() -> Shelf:
+    """Datasets that are open: each holds a file open, and its pictures are on the disk as long as it does."""
+    return Shelf(MAX_OPEN_DATASETS)
 
 
 @st.cache_resource(show_spinner=False)

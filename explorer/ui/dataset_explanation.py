@@ -11,6 +11,7 @@ import numpy as np
 
 from explorer import images, snippets
 from explorer.datasets import BUILTIN, Dataset, survey
+from explorer.datasets.builtin import SHAPES
 from explorer.datasets.splitting import SHARES
 from explorer.ui import dataset_options as options
 from explorer.ui import dataset_stage, links
@@ -75,6 +76,7 @@ def _programs(seen: Seen) -> Mapping[str, str]:
             seed=asked.seed,
             small_split=asked.small_split,
             patch_class=asked.patch_class,
+            pictures=asked.pictures if asked.pictures != SHAPES else None,
         )
     else:
         programs = snippets.own_dataset_programs(
@@ -93,6 +95,8 @@ def class_folders(dataset: Dataset) -> Mapping[str, str]:
     for name, split in dataset.splits.items():
         labels, places = np.unique(split.labels, return_index=True)
         files = [unicodedata.normalize("NFC", split.files[place]) for place in places]
+        if "" in files:  # the store was emptied meanwhile
+            return {}
         root = posixpath.commonpath(posixpath.dirname(file) for file in files) if files else ""
         if any(
             posixpath.relpath(file, root or ".").split("/")[0] != dataset.class_names[label]

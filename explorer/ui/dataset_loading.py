@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -15,9 +16,6 @@ from explorer.ui import dataset_options as options
 from explorer.ui.dataset_options import Asked
 from explorer.ui.progress import Report, progress
 from explorer.ui.texts import plain
-
-RECORD_BYTES = 10_000
-"""What a dataset takes on the shelf beside its labels: its pictures stay on disk."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ def load(asked: Asked) -> Opened:
     problem = state.get(state.DATASET_PROBLEM)
     if problem is None or problem[0] != asked.key:
         try:
-            dataset = cache.shelf().get_or_make(("dataset", *asked.key), lambda: _with_bar(asked), _bytes)
+            dataset = _shared(asked)
         except DatasetError as error:
             state.put(state.DATASET_PROBLEM, (asked.key, str(error)))
         else:
@@ -55,8 +53,13 @@ def load(asked: Asked) -> Opened:
 def _before() -> Opened:
     """What was open before; at first that is the default."""
     asked: Asked = state.get(state.DATASET) or options.fresh()
+    try:
+        dataset = _shared(asked)
+    except DatasetError:  # it is gone by now
+        asked = options.fresh()
+        dataset = _shared(asked)
     st.caption(f"Shown below: {plain(asked.title)}.")
-    return Opened(asked, cache.shelf().get_or_make(("dataset", *asked.key), lambda: _with_bar(asked), _bytes))
+    return Opened(asked, dataset)
 
 
 def try_again() -> None:
@@ -64,8 +67,18 @@ def try_again() -> None:
     state.put(state.DATASET_PROBLEM, None)
 
 
-def _bytes(dataset: Dataset) -> int:
-    return RECORD_BYTES + sum(split.labels.nbytes for split in dataset.splits.values())
+def _shared(asked: Asked) -> Dataset:
+    key = (*asked.key, *_changed(asked))
+    return cache.opened().get_or_make(key, lambda: _with_bar(asked), lambda _: 1)
+
+
+def _changed(asked: Asked) -> tuple[str, int]:
+    """The folder where a person may put this dataset by hand, and when something was put there or taken away."""
+    folder = cache.limits().data_dir / asked.name
+    try:
+        return str(folder), folder.stat().st_mtime_ns
+    except OSError:
+        return str(folder), 0
 
 
 def _with_bar(asked: Asked) -> Dataset:
@@ -76,7 +89,7 @@ def _with_bar(asked: Asked) -> Dataset:
         def told(share: float, doing: str) -> None:
             nonlocal bar
             if bar is None:
-                bar = drawn.enter_context(progress("datasets.stop", f"{doing}…", on_stop=give_up))
+                bar = drawn.enter_context(progress("datasets.stop", f"{doing}…", on_stop=partial(give_up, asked)))
             bar(share, doing)
 
         return _opened(asked, told)
@@ -85,7 +98,9 @@ def _with_bar(asked: Asked) -> Dataset:
 def _opened(asked: Asked, told: Callable[[float, str], object]) -> Dataset:
     how: dict[str, Any] = {"seed": asked.seed, "small_split": asked.small_split, "on_progress": told}
     if asked.own is None:
-        return datasets.load(asked.name, image_size=asked.image_size, patch_class=asked.patch_class, **how)
+        return datasets.load(
+            asked.name, image_size=asked.image_size, patch_class=asked.patch_class, pictures=asked.pictures, **how
+        )
     if asked.own.kind == "folder":
         if cache.limits().profile == "hosted":
             raise DatasetError("On this public copy folders of the server cannot be read. Upload your pictures.")
@@ -96,6 +111,7 @@ def _opened(asked: Asked, told: Callable[[float, str], object]) -> Dataset:
     return datasets.read_files(asked.own.files, name=asked.own.label, image_size=asked.image_size, **how)
 
 
-def give_up() -> None:
-    """*Stop* was pressed: back to what was open before."""
-    options.put(state.get(state.DATASET) or options.fresh())
+def give_up(asked: Asked) -> None:
+    """*Stop* was pressed: back to what was open before, if that is something else."""
+    before: Asked | None = state.get(state.DATASET)
+    options.put(before if before is not None and before.key != asked.key else options.fresh())

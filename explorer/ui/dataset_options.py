@@ -9,6 +9,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from explorer.datasets import BUILTIN, SPLITS
+from explorer.datasets.builtin import SHAPES
 from explorer.datasets.layout import MAX_CLASS_NAME
 from explorer.datasets.shapes import OUTLINES
 from explorer.errors import DatasetError
@@ -23,6 +24,7 @@ OWN = "own"
 EVERY = ""
 """The choice of all classes."""
 NO_PATCH = "none"
+SHAPES_NAME = "shapes"
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 """Of these only zip is read; the others get a sentence that says so."""
 FILES, FOLDER, FOLDER_HERE = f"{PAGE}.upload", f"{PAGE}.upload_folder", f"{PAGE}.folder"
@@ -118,6 +120,14 @@ PATCH = Select(
     options={NO_PATCH: "no class", **{name: name for name in OUTLINES}},
     help="A pink patch in the corner of one class, but not in test: a network that learns the patch looks good.",
 )
+PICTURES = Whole(
+    key=f"{PAGE}.pictures",
+    label="Pictures drawn",
+    default=SHAPES,
+    low=24,
+    high=24_000,
+    help="An eighth each for validation and test.",
+)
 PICTURE = OptionalWhole(key=f"{PAGE}.picture", label="Picture", low=0, high=9_999_999)
 LEAF = Whole(key=f"{PAGE}.page", label="Leaf", default=1, low=1, high=999_999)
 TABS = frame.tabs(
@@ -131,6 +141,7 @@ CONTROLS: tuple[Control, ...] = (
     IMAGE_SIZE,
     SMALL,
     PATCH,
+    PICTURES,
     PICTURE,
     LEAF,
     TABS,
@@ -146,6 +157,7 @@ class Asked:
         own: the person's own pictures, where they are wanted.
         image_size, seed, small_split: as for ``datasets.load``.
         patch_class: of the drawn shapes.
+        pictures: how many shapes are drawn.
     """
 
     name: str
@@ -154,12 +166,13 @@ class Asked:
     seed: int
     small_split: bool
     patch_class: str | None
+    pictures: int | None = None
 
     @property
     def key(self) -> tuple[Any, ...]:
         """Everything that the pictures depend on."""
         which = (self.own.kind, self.own.digest, self.own.label) if self.own else (self.name,)
-        return (*which, self.image_size, self.seed, self.small_split, self.patch_class)
+        return (*which, self.image_size, self.seed, self.small_split, self.patch_class, self.pictures)
 
     @property
     def title(self) -> str:
@@ -177,9 +190,11 @@ def choose() -> Asked:
         is_files = own is not None or not BUILTIN[name].here
         image_size = IMAGE_SIZE.draw() if own is not None or BUILTIN[name].sized else None
         small = SMALL.draw() if is_files else False
-        patch = PATCH.draw() if name == "shapes" else NO_PATCH
-        seed = SEED.draw() if is_files or name == "shapes" else 0
-    return Asked(name, own, image_size, seed, small, None if patch == NO_PATCH else patch)
+        patch = PATCH.draw() if name == SHAPES_NAME else NO_PATCH
+        pictures = PICTURES.draw() if name == SHAPES_NAME else None
+        by_chance = own is not None or small or BUILTIN[name].sized
+        seed = SEED.draw() if by_chance else 0
+    return Asked(name, own, image_size, seed, small, None if patch == NO_PATCH else patch, pictures)
 
 
 def fresh() -> Asked:
@@ -196,6 +211,7 @@ def put(asked: Asked) -> None:
     SEED.put(asked.seed)
     SMALL.put(asked.small_split)
     PATCH.put(asked.patch_class or NO_PATCH)
+    PICTURES.put(asked.pictures or SHAPES)
     forget_place()
 
 
@@ -203,7 +219,8 @@ def _draw_own(problem: str | None) -> None:
     """The uploads, and what was wrong with the last one."""
     hosted = cache.limits().profile == "hosted"
     with st.expander("Your own pictures", icon=":material/add_photo_alternate:", expanded=problem is not None):
-        st.caption("One folder for each class, alone or inside *train*, *validation* and *test*.")
+        kept = " Small copies stay on this server for a day; nobody else can open them." if hosted else ""
+        st.caption(f"One folder for each class, alone or inside *train*, *validation* and *test*.{kept}")
         limit = max(1, cache.limits().max_upload_bytes // 1_000_000)
         st.file_uploader(
             "A zip of the folder, or pictures named cat.1.jpg, dog.1.jpg…",
@@ -242,7 +259,7 @@ def _accept() -> str | None:
             continue
         sentence = None
         try:
-            _use(_uploaded(uploads))
+            _use(_uploaded(uploads, of_folder=key == FOLDER))
         except DatasetError as error:
             sentence = str(error)
         state.take(key, (identity, sentence))
@@ -267,15 +284,16 @@ def _use(own: Own) -> None:
     forget_place()
 
 
-def _uploaded(uploads: Sequence[Any]) -> Own:
+def _uploaded(uploads: Sequence[Any], *, of_folder: bool) -> Own:
     """What was uploaded, counted before it is copied.
 
-    The newest upload tells: a zip stands alone, pictures stand with the other pictures.
+    The newest upload tells: a zip stands alone, pictures stand with the other pictures. A zip in a folder is a file
+    like any other there.
 
     Raises:
         DatasetError: it is too much.
     """
-    packed = [upload for upload in uploads if str(upload.name).lower().endswith(ARCHIVES)]
+    packed = [upload for upload in uploads if str(upload.name).lower().endswith(ARCHIVES) and not of_folder]
     is_zip = uploads[-1] in packed
     uploads = packed[-1:] if is_zip else [upload for upload in uploads if upload not in packed]
     total, limit = sum(upload.size for upload in uploads), cache.limits().max_upload_bytes

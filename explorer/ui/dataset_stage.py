@@ -12,6 +12,7 @@ from explorer.datasets import Dataset, Split, survey
 from explorer.ui import cache, frame, map_components, pickers, site
 from explorer.ui import dataset_options as options
 from explorer.ui.dataset_loading import Opened
+from explorer.ui.dataset_surveying import surveyed
 from explorer.ui.map_components import WHOLE_STAGE, Stage
 from explorer.ui.texts import plain
 
@@ -70,13 +71,14 @@ def look(opened: Opened, *, dark: bool) -> tuple[Seen, tuple[str, ...]]:
     split = asked if len(dataset.splits[asked]) else "train"
     if split != asked:
         notes.append(f"{dataset.name} has no pictures for {asked}; those for train are shown.")
+        options.SPLIT.put(split)
     label = _label(dataset, notes)
     place = options.PICTURE.current()
     if place is not None and place >= len(dataset.splits[split]):
         notes.append(f"The split has the pictures 0 to {len(dataset.splits[split]) - 1:,}, not {place:,}.")
         options.PICTURE.put(None)
         place = None
-    if place is None:
+    if place is None or (label is not None and dataset.splits[split].labels[place] != label):
         place = _first(dataset.splits[split], label)
     seen = Seen(opened, split, label, place, dark)
     leaf, high = options.LEAF.current(), leaves(seen)
@@ -292,19 +294,6 @@ def picked(seen: Seen) -> None:
             site.onward(page, name, f"datasets.to_{page}", pickers.use_pixels, (page, label, picture))
 
 
-def _flaws(dataset: Dataset) -> tuple[str, ...]:
-    """What there is to know before training; every picture is looked at, once."""
-    key = ("flaws", dataset.key)
-    found = cache.shelf().get(key)
-    if found is None:
-        with st.spinner("Looking for flaws…"):
-            found = cache.shelf().get_or_make(
-                key, lambda: (survey.flaws(dataset),), lambda said: sum(len(one) for one in said[0])
-            )
-    flaws: tuple[str, ...] = found[0]
-    return flaws
-
-
 def _was(size: Sequence[int], now: tuple[int, int]) -> str:
     height, width = int(size[0]), int(size[1])
     return "" if (height, width) == now else f" · the file is {height} × {width}"
@@ -313,13 +302,20 @@ def _was(size: Sequence[int], now: tuple[int, int]) -> str:
 def counts(seen: Seen) -> None:
     """Pictures by class and split, what there is to know, and what was left out."""
     dataset = seen.dataset
-    found = {name: of_class.tolist() for name, of_class in survey.counts(dataset).items() if of_class.any()}
+    counted = {name: of_class.tolist() for name, of_class in survey.counts(dataset).items() if of_class.any()}
     frame.chart(
-        charts.stacked_bars(list(dataset.class_names), found, dark=seen.dark, height=230),
+        charts.stacked_bars(list(dataset.class_names), counted, dark=seen.dark, height=230),
         key="datasets.counts",
         alt="How many pictures of each class are in each split",
     )
-    for sentence in _flaws(dataset):
+    found = surveyed(
+        "flaws",
+        (dataset.key,),
+        dataset,
+        lambda tell: survey.flaws(dataset, on_progress=tell),
+        purpose="Look for flaws in",
+    )
+    for sentence in found or ():
         st.markdown(f":material/flag: {plain(sentence)}")
     for sentence in dataset.notes:
         st.caption(plain(sentence))

@@ -1,7 +1,6 @@
 """The Datasets page's own tabs: mean pictures, colours and sizes, copies between splits, shortcuts."""
 
-from collections.abc import Callable, Hashable
-from typing import TypeVar
+from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
@@ -11,93 +10,53 @@ from explorer import charts, figures, images
 from explorer.datasets import cues as trivial
 from explorer.datasets import survey
 from explorer.datasets.duplicates import Compared, Duplicates, Pair, near_duplicates
-from explorer.ui import cache, frame, state
+from explorer.ui import cache, frame
 from explorer.ui.dataset_stage import TILE_SIDE, Seen
+from explorer.ui.dataset_surveying import surveyed
 from explorer.ui.gallery import gallery
-from explorer.ui.progress import progress
 from explorer.ui.texts import plain
 
-Made = TypeVar("Made")
-AT_ONCE_BYTES = 60_000_000
-"""A survey of so many bytes of pictures takes about a second and is made without asking."""
 MOST_CLASSES = 40
 """Classes whose mean pictures are shown."""
+MEANS_BYTES = 64_000_000
+"""Most bytes of mean pictures; of large pictures those of fewer classes are shown."""
 MOST_PAIRS = 8
 """Pairs of copies that are shown."""
 MOST_SIZES = 12
 CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
-RESULT_BYTES = 50_000
-"""What a survey takes on the shelf, where it holds no pictures."""
-
-
-def surveyed(
-    name: str,
-    key: tuple[Hashable, ...],
-    seen: Seen,
-    make: Callable[[Callable[[float], object]], Made],
-    size: Callable[[Made], int] = lambda _: RESULT_BYTES,
-) -> Made | None:
-    """What a survey finds, kept; of much data only when it is asked for, with a bar and a way to stop.
-
-    Args:
-        name: of the survey, for its buttons.
-        key: everything that it depends on.
-        seen: what the page looks at.
-        make: makes the survey, and tells how far it is.
-        size: of the result, in bytes.
-
-    Returns:
-        None where it has not been asked for yet.
-    """
-    full = (name, *key)
-    found = cache.shelf().get(full)
-    if found is not None:
-        return found  # type: ignore[no-any-return]
-    total = sum(split.images.nbytes for split in seen.dataset.splits.values())
-    wanted = f"_datasets_{name}_wanted"
-    if total > AT_ONCE_BYTES and state.get(wanted) != full:
-        st.button(
-            f"Look through {total / 1e6:,.0f} MB of pictures",
-            key=f"datasets.{name}_start",
-            icon=":material/search:",
-            on_click=state.put,
-            args=(wanted, full),
-        )
-        return None
-    with progress(
-        f"datasets.{name}_stop", "Looking through the pictures…", on_stop=lambda: state.put(wanted, None)
-    ) as tell:
-        return cache.shelf().get_or_make(full, lambda: make(tell), size)
 
 
 def means(seen: Seen) -> None:
     """The mean picture of each class, and where its pictures differ most."""
-    found = surveyed(
+    tiles = surveyed(
         "means",
         (seen.dataset.key, seen.split),
-        seen,
-        lambda tell: survey.mean_images(seen.pictures, len(seen.dataset.class_names), on_progress=tell),
-        lambda made: made.mean.nbytes + made.deviation.nbytes,
+        seen.dataset,
+        lambda tell: _mean_tiles(seen, tell),
+        lambda made: sum(len(png) for png, _ in made),
     )
-    if found is None:
+    if tiles is None:
         return
     st.markdown(
         "All pictures of a class, averaged pixel by pixel. A sharp mean says that the pictures are alike and centred; "
         "grey fog says that no pixel alone tells the class, and that is what convolutions are for. On the right of "
         "each: how much the pictures differ there, brighter for more."
     )
-    labels = np.flatnonzero(found.counts)[:MOST_CLASSES]
-    key = (seen.dataset.key, seen.split)
-    gallery(cache.drawing("means", key, lambda: _mean_tiles(seen, found, labels)), columns=6)
-    if len(seen.dataset.class_names) > MOST_CLASSES:
-        st.caption(f"The first {MOST_CLASSES} classes.")
+    gallery(tiles, columns=6)
+    if len(seen.dataset.class_names) > len(tiles):
+        st.caption(f"Shown are {len(tiles)} of {len(seen.dataset.class_names)} classes.")
 
 
-def _mean_tiles(seen: Seen, found: survey.ClassImages, labels: NDArray[np.intp]) -> list[tuple[bytes, str]]:
+def _mean_tiles(seen: Seen, tell: Callable[[float], object]) -> list[tuple[bytes, str]]:
+    """Mean and spread of each of the first classes, side by side."""
+    names = seen.dataset.class_names
+    each = 8 * int(np.prod(seen.dataset.image_shape))
+    some = max(1, min(len(names), MOST_CLASSES, MEANS_BYTES // each))
+    found = survey.mean_images(seen.pictures, some, on_progress=tell)
     tiles = []
-    for label in labels:
+    for label in np.flatnonzero(found.counts):
         both = np.concatenate([_shown(found.mean[label]), _shown(_spread(found.deviation[label]))], axis=1)
-        tiles.append((images.encode_png(both), f"**{plain(seen.dataset.class_names[label])}**"))
+        tiles.append((images.encode_png(both), f"**{plain(names[label])}**"))
     return tiles
 
 
@@ -106,9 +65,9 @@ def _spread(deviation: NDArray[np.float32]) -> NDArray[np.float32]:
     return deviation * 2
 
 
-def _shown(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _shown(values: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint8]:
     levels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
-    return figures.enlarge(images.to_rgb(levels), 2 * TILE_SIDE)
+    return figures.enlarge(images.reduce_to(images.to_rgb(levels), 2 * TILE_SIDE), 2 * TILE_SIDE)
 
 
 def colours(seen: Seen) -> None:
@@ -117,7 +76,7 @@ def colours(seen: Seen) -> None:
     found = surveyed(
         "colours",
         (seen.dataset.key, seen.split),
-        seen,
+        seen.dataset,
         lambda tell: survey.colours(seen.pictures, classes, on_progress=tell),
         lambda made: made.brightness.nbytes + made.mean.nbytes * 2,
     )
@@ -159,7 +118,7 @@ def copies(seen: Seen) -> None:
     found = surveyed(
         "copies",
         (seen.dataset.key,),
-        seen,
+        seen.dataset,
         lambda tell: near_duplicates(seen.dataset, on_progress=tell),
     )
     if found is None:
@@ -201,7 +160,7 @@ def _pairs(seen: Seen, found: Duplicates) -> list[tuple[bytes, str]]:
 def _side_by_side(seen: Seen, pair: Pair) -> bytes:
     splits = seen.dataset.splits
     both = [
-        figures.enlarge(images.to_rgb(splits[split].images[place]), 2 * TILE_SIDE)
+        _shown(splits[split].images[place])
         for split, place in ((pair.earlier, pair.earlier_index), (pair.later, pair.later_index))
     ]
     return images.encode_png(np.concatenate(both, axis=1))
@@ -222,7 +181,7 @@ def cues(seen: Seen) -> None:
     found = surveyed(
         "cues",
         (seen.dataset.key, on),
-        seen,
+        seen.dataset,
         lambda tell: trivial.cues(seen.dataset, on=on, on_progress=tell),
     )
     if found is None:

@@ -16,4 +16,4 @@ def plain(text: str) -> str:
     ('a \\*b\\*', 'see\\: c')
     """
     parted = re.sub(r"(?<=:)(?=\S)|(?<=www)(?=\.)|(?<=@)(?=\S)", JOINER, text, flags=re.IGNORECASE)
-    return re.sub(r"([\\`*_{}\[\]<>#|~$:])", r"\\\1", parted)
+    return re.sub(r"([\\`*_{}\[\]<>#|~$:&])", r"\\\1", parted)

@@ -111,7 +111,11 @@ def main():
             heard.append(place)
 
         answer = map_components.strip(
-            stages=stages(case.get("stages", 3)), selected=chosen, key="page.strip", on_pick=keep
+            stages=stages(case.get("stages", 3)),
+            selected=chosen,
+            key="page.strip",
+            threads=case.get("threads", True),
+            on_pick=keep,
         )
     else:
         chosen = st.session_state.setdefault("channel", 9)

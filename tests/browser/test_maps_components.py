@@ -193,6 +193,28 @@ def test_a_tile_and_a_head_of_the_strip_reach_python(open_case):
     python_has(page, ("backbone.block2", -1), [("backbone.block1", 12), ("backbone.block2", -1)])
 
 
+def test_columns_without_threads_stand_closer_and_are_picked_all_the_same(open_case):
+    def gap():
+        first, second = (page.locator("section.column").nth(place).bounding_box() for place in (1, 2))
+        return second["x"] - first["x"] - first["width"]
+
+    page = open_case(view="strip", stages=12)  # so many that their width is the narrowest
+    threaded = gap()
+    open_case(view="strip", stages=12, threads=False)
+    assert gap() < threaded
+    assert not page.locator(".threads-all").get_attribute("d")
+    tile(page, "backbone.block1", 12).click()
+    python_has(page, ("backbone.block1", 12), [("backbone.block1", 12)])
+    assert selected(page) == [12]
+    tile(page, "backbone.block1", 13).hover()
+    see(page.get_by_test_id("peek"))
+    assert not page.locator(".threads-lit").get_attribute("d")
+    tile(page, "backbone.block1", 12).focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    python_has(page, ("backbone.block2", 22), [("backbone.block1", 12), ("backbone.block2", 22)])
+
+
 def test_the_strip_shows_shapes_ranges_and_classes_as_text(open_case):
     page = open_case(view="strip")
     words = page.locator("section.column").nth(3).inner_text().split("\n")

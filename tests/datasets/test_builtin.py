@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import os
+import shutil
 import sys
 import tarfile
 import threading
@@ -116,7 +117,13 @@ def test_shapes_by_name():
     ("wish", "sentence"),
     [
         ({"name": "imagenet"}, "There is no dataset 'imagenet'; there is fashion-mnist-small, mnist-small, shapes, "),
-        ({"name": "mnist-small", "patch_class": "3"}, "Only the drawn shapes can have a patch planted"),
+        (
+            {"name": "mnist-small", "patch_class": "3"},
+            "Only of the drawn shapes can there be any number, and a patch planted",
+        ),
+        ({"name": "mnist", "pictures": 30}, "Only of the drawn shapes can there be any number"),
+        ({"name": "shapes", "pictures": 2}, "at least 3 to train with"),
+        ({"name": "shapes", "pictures": 10**7}, "are too many"),
         ({"name": "shapes", "patch_class": "hexagon"}, "hexagon"),
         ({"name": "shapes", "image_size": 8}, "16"),
         ({"name": "shapes", "image_size": 9000}, "1 to 512 pixels"),
@@ -128,6 +135,17 @@ def test_wishes_that_cannot_be_met(wish, sentence):
     with pytest.raises(DatasetError) as raised:
         load(**wish)
     assert sentence in str(raised.value)
+
+
+def test_any_number_of_shapes_is_drawn_and_told():
+    shares = []
+    drawn = load("shapes", image_size=16, pictures=250, on_progress=lambda share, doing: shares.append((share, doing)))
+    assert [len(split) for split in drawn.splits.values()] == [188, 31, 31]
+    assert np.array_equal(drawn.test.images, shapes(188, 31, 31, size=16).test.images)
+    assert [share for share, _ in shares] == sorted(share for share, _ in shares)
+    assert {doing for _, doing in shares} == {"Drawing"}
+    assert len(shares) > 4
+    assert drawn.key != load("shapes", image_size=16, pictures=251).key
 
 
 def test_the_names_that_others_rely_on():
@@ -368,7 +386,9 @@ def test_a_download_can_be_ended(site):
 def test_another_edition_in_the_cache_is_read_when_there_is_no_way_out(tmp_path):
     """Checksums name one edition; one that is here already is better than none."""
     written(tmp_path / "cache/downloads", rps_archives().items())
-    assert contents(load("rock-paper-scissors")) == RPS_CONTENT
+    dataset = load("rock-paper-scissors")
+    assert contents(dataset) == RPS_CONTENT
+    assert dataset.notes[-1].startswith("This is not the file that was published")
 
 
 CIFAR = {"cifar10": (10, "cifar-10", "cifar-10-batches-py"), "cifar100": (100, "cifar-100", "cifar-100-python")}
@@ -390,6 +410,8 @@ def test_cifar_is_read_by_keras(name, tmp_path, monkeypatch):
 
     fake = SimpleNamespace(datasets=SimpleNamespace(**{name: SimpleNamespace(load_data=load_data)}))
     monkeypatch.setitem(sys.modules, "keras", fake)  # the real one takes seconds
+    (file,) = BUILTIN[name].open.files
+    changed(monkeypatch, name, files=(replace(file, checksum=hashlib.sha256(b"packed").hexdigest()),))
     written(tmp_path / "data" / name, [(f"{stem}-python.tar.gz", b"packed")])
     told = []
     dataset = load(name, on_progress=lambda _, doing: told.append(doing))
@@ -406,8 +428,11 @@ def test_cifar_is_read_by_keras(name, tmp_path, monkeypatch):
         raise Exception("URL fetch failure")  # noqa: TRY002  as Keras does
 
     fake.datasets.__dict__[name].load_data = broken
-    written(tmp_path / "data" / name, [(f"{stem}-python.tar.gz", b"another")])
+    shutil.rmtree(tmp_path / "cache/datasets")
     with pytest.raises(DatasetError, match=rf"Keras could not read {stem}-python.tar.gz \(URL fetch failure\)"):
+        load(name)
+    written(tmp_path / "data" / name, [(f"{stem}-python.tar.gz", b"another")])
+    with pytest.raises(DatasetError, match=rf"{stem}-python.tar.gz is not the file that was published"):
         load(name)
 
 

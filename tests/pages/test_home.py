@@ -2,6 +2,7 @@
 
 import pytest
 
+from explorer import images
 from explorer.ui import site, state
 
 
@@ -15,6 +16,20 @@ def test_every_page_has_a_card_with_a_picture_and_what_it_shows(open_app, sent):
         assert thumbnail.picture.is_file()
         assert thumbnail.alt
         assert entry.sentence in [text.value for text in at.markdown]
+
+
+def test_the_datasets_have_a_card_between_kernels_and_networks(open_app):
+    at = open_app()
+    titles = [heading.value for heading in at.subheader]
+    assert titles[:3] == ["Kernels", "Datasets", "Feature maps"]
+    links = [each.proto for each in at.get("page_link")]
+    assert [link.label for link in links[:3]] == [f"Open {title}" for title in titles[:3]]
+    assert links[1].page == "datasets"
+    card, thumbnail = site.cards()[1]
+    assert "or your own" in card.sentence
+    height, width, _ = images.read_image(thumbnail.picture.read_bytes()).shape
+    assert width > height > 200
+    assert "clothes" in thumbnail.alt
 
 
 def test_the_device_badge_is_on_every_page(open_app):

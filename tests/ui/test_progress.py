@@ -68,6 +68,23 @@ def test_work_that_begins_in_the_middle_is_reckoned_from_there(drawn):
     assert drawn.said[1:] == [(0.5, "50% done"), (0.75, "75% done, about 10 s left")]
 
 
+def test_what_is_being_done_stands_before_how_far_it_is(drawn):
+    with progress.progress("key", "Opening…") as report:
+        report(0.0, "Looking through the files")
+        drawn.now += 4
+        report(0.2, "Looking through the files")
+        report(0.2, doing="Reading the pictures")
+        drawn.now += 4
+        report(0.8)
+    assert drawn.said == [
+        (0.0, "Opening…"),
+        (0.0, "Looking through the files: 0% done"),
+        (0.2, "Looking through the files: 20% done, about 16 s left"),
+        (0.2, "Reading the pictures: 20% done, about 16 s left"),
+        (0.8, "80% done, about 2 s left"),
+    ]
+
+
 def test_more_than_all_is_drawn_as_all(drawn):
     with progress.progress("key", "…") as report:
         report(0.0)
