@@ -36,6 +36,8 @@ PEEKED = 16
 """Pictures whose sizes are looked at to find out whether all have the same."""
 TOGETHER = 16
 """Pictures that a thread decodes before it looks for more."""
+SMALL_PIXELS = 60_000
+"""Smaller pictures are decoded one after the other: threads would spend their time waiting for Python's lock."""
 TOLD = 200
 """How often progress is told, about."""
 BYTES_A_PIXEL = 8
@@ -207,26 +209,16 @@ class _Task:
         return stored
 
     def _decoded(self) -> Generator[_Decoded, None, None]:
-        """Each picture in turn; a few are decoded ahead, side by side."""
+        """Each picture in turn; large ones are decoded ahead, side by side."""
         limits = settings.current()
         decode = partial(_decode, self.source, limits, self.size, self.options.crop)
-        together = [self.places[start : start + TOGETHER] for start in range(0, len(self.places), TOGETHER)]
+        first = [decode(place) for place in self.places[:TOGETHER]]
+        yield from first
+        if max((height * width for height, width in (one.size for one in first)), default=0) < SMALL_PIXELS:
+            yield from map(decode, self.places[TOGETHER:])
+            return
         side_by_side = MAX_READING_BYTES // (limits.max_image_pixels * BYTES_A_PIXEL)
-        workers = max(1, min(os.cpu_count() or 1, side_by_side))
-        pool, ended = ThreadPoolExecutor(workers), threading.Event()
-        waiting: deque[Future[list[_Decoded]]] = deque()
-        try:
-            for places in together:
-                waiting.append(
-                    pool.submit(lambda some: [decode(place) for place in some if not ended.is_set()], places)
-                )
-                if len(waiting) > 2 * workers:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            ended.set()
-            pool.shutdown(cancel_futures=True)
+        yield from _ahead(decode, self.places[TOGETHER:], max(1, min(os.cpu_count() or 1, side_by_side)))
 
     def _check_classes(self, good: Sequence[int], skipped: Sequence[Skipped]) -> None:
         there = {self.labels[number] for number in good if self.splits[number] == 0}
@@ -272,6 +264,23 @@ class _Task:
             return ()
         how = "cut to the middle and resized" if self.options.crop else "squeezed or stretched"
         return (f"{resized:,} of {len(writer.sizes):,} pictures were {how} to {height} × {width} pixels.",)
+
+
+def _ahead(decode: Callable[[int], _Decoded], places: Sequence[int], workers: int) -> Generator[_Decoded, None, None]:
+    """Each picture in turn, while threads decode the next few."""
+    together = [places[start : start + TOGETHER] for start in range(0, len(places), TOGETHER)]
+    pool, ended = ThreadPoolExecutor(workers), threading.Event()
+    waiting: deque[Future[list[_Decoded]]] = deque()
+    try:
+        for some in together:
+            waiting.append(pool.submit(lambda some: [decode(place) for place in some if not ended.is_set()], some))
+            if len(waiting) > 2 * workers:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    finally:
+        ended.set()
+        pool.shutdown(cancel_futures=True)
 
 
 def _decode(source: Source, limits: settings.Settings, size: tuple[int, int], crop: bool, place: int) -> _Decoded:

@@ -129,7 +129,7 @@ PICTURES = Whole(
     help="An eighth each for validation and test.",
 )
 PICTURE = OptionalWhole(key=f"{PAGE}.picture", label="Picture", low=0, high=9_999_999)
-LEAF = Whole(key=f"{PAGE}.page", label="Leaf", default=1, low=1, high=999_999)
+LEAF = Whole(key=f"{PAGE}.page", label="Page", default=1, low=1, high=999_999)
 TABS = frame.tabs(
     PAGE, {"means": "Mean pictures", "colours": "Colours and sizes", "copies": "Copies", "cues": "Shortcuts"}
 )

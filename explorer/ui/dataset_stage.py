@@ -83,7 +83,7 @@ def look(opened: Opened, *, dark: bool) -> tuple[Seen, tuple[str, ...]]:
     seen = Seen(opened, split, label, place, dark)
     leaf, high = options.LEAF.current(), leaves(seen)
     if leaf > high:
-        notes.append(f"The last leaf is {high:,}, so there is no leaf {leaf:,}; the first is shown.")
+        notes.append(f"The last page is {high:,}, so there is no page {leaf:,}; the first is shown.")
         options.LEAF.put(1)
     return seen, tuple(notes)
 

@@ -885,7 +885,7 @@ def test_a_leaf_beyond_the_last_is_the_first(linked, fashion):
     linked.query_params = {"datasets.page": "999999"}
     at = looked(linked.run())
     (note,) = notes(at)
-    assert re.fullmatch(r"The last leaf is [\d,]+, so there is no leaf 999,999; the first is shown\.", note)
+    assert re.fullmatch(r"The last page is [\d,]+, so there is no page 999,999; the first is shown\.", note)
     assert url(at) == {}
     assert component(at, "strip")["stages"][0]["channels"] == np.flatnonzero(fashion["y_train"] == 0)[:5].tolist()
 
