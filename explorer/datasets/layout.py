@@ -219,6 +219,8 @@ def _splits(root: _Folder) -> Mapping[str, list[_Folder]] | None:
     if "train" not in told.values() and len(others := [name for name in nested if told[name] is None]) == 1:
         told[others[0]] = "train"  # as rps beside rps-test-set
     if "train" not in told.values():
+        if sum(map(bool, told.values())) == 1 < len(told):
+            return None  # as "test tube" among other classes
         raise DatasetError(f"There is no folder of pictures to train with. {EXPECTED}")
     return {split: [root.folders[name] for name in told if told[name] == split] for split in SPLITS}
 

@@ -162,6 +162,11 @@ def test_folders_around_do_not_matter(around):
     assert told([*flat, "readme.txt"])["readme.txt"].startswith("its name is not that of a picture")
 
 
+def test_a_class_whose_name_has_a_word_for_splits_stays_one():
+    paths = [f"{label}/{size}/1.jpg" for label in ("test tube", "beaker", "flask") for size in ("small", "large")]
+    assert told(paths) == {path: (path.split("/")[0], None) for path in paths}
+
+
 def test_a_class_that_is_called_train_stays_one():
     paths = [f"{label}/{number}.jpg" for label in ("bus", "car", "train") for number in range(3)]
     arranged = arrange(paths)

@@ -351,6 +351,53 @@ def test_too_many_bytes(limited, decoded):
     assert read_files(GOOD, image_size=15).image_shape == (15, 15, 3)
 
 
+def test_too_many_pixels_those_of_broken_pictures_too(limited):
+    limited(max_dataset_pixels=12 * 64)
+    assert read_files(GOOD)
+    broken = encoded(noise(30, 30))[:-400]
+    for more in (picture(99), broken):
+        with pytest.raises(DatasetError, match="more than 0 megapixels together"):
+            read_files([*GOOD, ("cats/more.png", more)])
+
+
+def test_a_part_of_a_picture_does_not_keep_the_whole_of_it(monkeypatch):
+    kept = []
+
+    def add(self, image, size):
+        kept.append(image.base is None and image.nbytes)
+        return written_by(self, image, size)
+
+    written_by = store.Writer.add
+    monkeypatch.setattr(store.Writer, "add", add)
+    read_files(
+        [(f"{label}/{number}.png", picture(number, 90, 10)) for label in "ab" for number in range(3)], image_size=10
+    )
+    assert kept == [10 * 10 * 3] * 6
+
+
+def test_hidden_folders_are_not_walked_and_large_files_not_read(tmp_path, limited):
+    limited(max_image_bytes=5000)
+    folder = written(
+        tmp_path / "pets", [*GOOD, ("cats/film.png", bytes(5001)), *((f".git/{n}", b"x") for n in range(99))]
+    )
+    limited(max_dataset_files=13)
+    dataset = read_folder(folder)
+    assert [(one.file, one.reason.split(";")[0]) for one in dataset.skipped] == [("cats/film.png", "it has 0.0 MB")]
+
+
+def test_the_key_names_limits_and_what_was_left_out(tmp_path, limited):
+    folder = written(tmp_path / "pets", GOOD)
+    (folder / "cats/link.png").symlink_to(tmp_path / "elsewhere.png")
+    with_link = read_folder(folder)
+    (folder / "cats/link.png").unlink()
+    without = read_folder(folder)
+    assert [one.file for one in with_link.skipped] == ["cats/link.png"]
+    assert without.skipped == ()
+    limited(max_image_pixels=63)
+    with pytest.raises(DatasetError, match="no picture to train with that could be read"):
+        read_folder(folder)
+
+
 @pytest.mark.parametrize("path", ["nothing", "~nobody-has-this-name/x", "x" * 5000, "a\0b", "circle", "file.png"])
 def test_folders_that_are_none(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)

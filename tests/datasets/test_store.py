@@ -224,6 +224,28 @@ def half_a_write(key):
         raise RuntimeError
 
 
+def test_what_nobody_opens_is_not_kept_for_ever(limited):
+    limited(max_store_seconds=3600.0)
+    old, new, opened = (key_of(number) for number in (1, 2, 3))
+    for key in (old, opened):
+        store.keep(made(), key)
+        os.utime(store.folder() / key / store.ABOUT, (0, 0))
+    assert open_stored(opened)
+    store.keep(made(), new)
+    assert {path.name for path in store.folder().iterdir()} == {new, opened}
+
+
+def test_what_was_removed_by_halves_counts_and_goes_too(limited):
+    half = store.folder() / key_of(1)
+    half.mkdir(parents=True)
+    (half / store.IMAGES).write_bytes(bytes(10_000))
+    os.utime(half, (0, 0))
+    store.keep(made(), key_of(2))
+    limited(max_store_bytes=9_000)
+    store.make_room(key_of(2))
+    assert [path.name for path in store.folder().iterdir()] == [key_of(2)]
+
+
 def test_a_write_that_fails_leaves_what_was_there():
     dataset = read_files(FILES)
     with pytest.raises(RuntimeError):
