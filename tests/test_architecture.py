@@ -57,16 +57,17 @@ def test_there_is_no_store_room():
     assert not rooms & {path.stem for path in MODULES}
 
 
-@pytest.mark.parametrize("folder", ["samples"])
-def test_every_picture_is_named_with_its_author_and_licence(folder):
+def test_every_picture_and_dataset_is_named_with_its_author_and_licence():
     table = re.findall(r"^\| `([^`]+)` \|(.+)\|$", (ASSETS / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     rows = {name: [cell.strip() for cell in cells.split("|")] for name, cells in table}
-    files = {path.name for path in (ASSETS / folder).iterdir()}
-    assert files == set(rows)
+    files = {path.name for path in (ASSETS / "samples").iterdir()}
+    datasets = {path.name for path in (ASSETS / "datasets").glob("*.npz")}
+    assert len(datasets) == 2
+    assert files | datasets == set(rows)
     for name, cells in rows.items():
         assert len(cells) == 3, name
         assert all(cells), name
-        assert re.search(r"CC0|MIT|[Pp]ublic domain|No known copyright", cells[-1]), name
+        assert re.search(r"CC0|CC BY-SA 3.0|MIT|[Pp]ublic domain|No known copyright", cells[-1]), name
 
 
 def test_samples_and_labels_are_complete():

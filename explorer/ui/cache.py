@@ -4,6 +4,7 @@ Cached arrays are shared between visitors, so they are read-only. A key is the h
 not have the picture cannot name it.
 """
 
+import gc
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -189,7 +190,19 @@ def network(name: str) -> "Classifier":
     """
     from explorer.models import load_pretrained  # noqa: PLC0415
 
+    settle()
     return load_pretrained(name)
+
+
+@st.cache_resource(show_spinner=False)
+def settle() -> None:
+    """Leave TensorFlow and Keras, once they are imported, out of every later search for garbage.
+
+    Streamlit searches after each run of a page, twice where Keras is loaded: a quarter of a second among their hundreds
+    of thousands of objects, none of which ever becomes garbage. Networks are loaded afterwards, so that they can.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @st.cache_resource(max_entries=2, show_spinner="Drawing new weights…")

@@ -187,14 +187,19 @@ def choose() -> Asked:
         name = DATASET.draw(on_change=forget_place)
         _draw_own(problem)
         own: Own | None = state.get(state.OWN_DATASET) if name == OWN else None
-        is_files = own is not None or not BUILTIN[name].here
-        image_size = IMAGE_SIZE.draw() if own is not None or BUILTIN[name].sized else None
-        small = SMALL.draw() if is_files else False
+        is_large, is_sized = (own is not None or not BUILTIN[name].here), (own is not None or BUILTIN[name].sized)
+        image_size = _if(is_sized, IMAGE_SIZE)
+        small = bool(_if(is_large, SMALL))
+        seed = int(_if(is_sized or small, SEED) or 0)
         patch = PATCH.draw() if name == SHAPES_NAME else NO_PATCH
         pictures = PICTURES.draw() if name == SHAPES_NAME else None
-        by_chance = own is not None or small or BUILTIN[name].sized
-        seed = SEED.draw() if by_chance else 0
     return Asked(name, own, image_size, seed, small, None if patch == NO_PATCH else patch, pictures)
+
+
+def _if(applies: bool, control: Control) -> Any:
+    """Draw a control, greyed where it does not apply; its value where it does."""
+    value = control.draw(disabled=not applies)
+    return value if applies else None
 
 
 def fresh() -> Asked:

@@ -25,6 +25,8 @@ MOST_COLUMNS = 30
 """Classes that have a column at once; the others are on the next leaves."""
 SHOWN_SIDE = 320
 """Height and width of the picked picture, at most about, in pixels."""
+ONWARD = {"kernels": "Kernels", "feature_maps": "Feature maps", "filters": "Filters", "grad_cam": "Grad-CAM"}
+"""The pages that a picture can go on to."""
 LISTED = 50
 """Files that were left out and are named."""
 
@@ -290,7 +292,7 @@ def picked(seen: Seen) -> None:
     st.markdown(f"**{plain(seen.caption(seen.place))}**{size}")
     label = f"{seen.dataset.name}: {seen.caption(seen.place)}"[-60:]
     with st.container(horizontal=True):
-        for page, name in (("kernels", "Kernels"), ("feature_maps", "Feature maps"), ("grad_cam", "Grad-CAM")):
+        for page, name in ONWARD.items():
             site.onward(page, name, f"datasets.to_{page}", pickers.use_pixels, (page, label, picture))
 
 

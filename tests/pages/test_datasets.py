@@ -253,6 +253,17 @@ def interrupted(monkeypatch):
 # What is seen first
 
 
+def test_every_choice_is_there_from_the_start_and_greyed_where_it_does_nothing(opened):
+    def greyed(at):
+        fields = {**{each.key: each for each in (*at.number_input, *at.toggle)}}
+        return {name: fields[f"datasets.{name}"].disabled for name in ("image_size", "seed", "small_split")}
+
+    assert {each.key for each in opened.file_uploader} == {"datasets.upload", "datasets.upload_folder"}
+    assert greyed(opened) == {"image_size": True, "seed": True, "small_split": True}
+    shapes = looked(start(dataset="shapes"))
+    assert greyed(shapes) == {"image_size": False, "seed": False, "small_split": True}
+
+
 def test_the_registry_has_the_keys_that_links_use():
     assert {control.key for control in dataset_options.CONTROLS} == {f"datasets.{name}" for name in KEYS}
 
