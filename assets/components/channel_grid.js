@@ -92,6 +92,8 @@ class ChannelGrid {
       const [row, col] = [Math.floor(index / columns), index % columns];
       cutSquare(cell.firstChild, picture, col * (side + gap), row * (side + gap), side);
     });
+    const pointed = this.pointed ?? null; // whoever pointed before the picture was there saw an empty square
+    if (pointed !== null) this.peek.show(this.cells[pointed], this.cells[pointed].firstChild, this.sent.labels[pointed]);
     this.grid.dataset.drawn = this.mosaic.address.length;
   }
 

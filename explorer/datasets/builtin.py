@@ -110,6 +110,15 @@ def load(
     return replace(BUILTIN[name].open(wish), name=name)
 
 
+def addresses(name: str) -> tuple[str, ...]:
+    """Where the files of a dataset are on the web; none for those that come with the app.
+
+    >>> addresses("mnist-small"), len(addresses("rock-paper-scissors"))
+    ((), 2)
+    """
+    return tuple(file.address for file in getattr(BUILTIN[name].open, "files", ()))
+
+
 def _drawn(wish: Wish) -> Dataset:
     """The drawn shapes."""
     size, seed = wish.options.image_size or 64, wish.options.seed

@@ -1,5 +1,6 @@
 """How far something trivial tells the classes apart, without any network: shortcuts that one could take."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,8 +17,9 @@ HELD_OUT = 5
 """Where only train has pictures, every so manieth is kept back to measure cues on."""
 SHRINKAGE = 0.01
 """Share of the covariance that is replaced by the same variance in every direction."""
-SURE = 4.0
-"""A cue is beyond chance by more than so many standard errors."""
+ACCIDENT = 3.2e-5
+"""A cue is beyond chance if guesses would be right as often with a lower probability; of a normal distribution, this
+much lies above four standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,9 @@ class Cue:
 
     @property
     def beyond_chance(self) -> bool:
-        """Whether it is right more often than a guess, by more than so many pictures would do by accident."""
-        error = np.sqrt(self.chance * (1 - self.chance) / self.counts[1])
-        return bool(self.accuracy - self.chance > SURE * error)
+        """Whether guesses would hardly ever be right as often: a binomial test."""
+        measured = self.counts[1]
+        return _at_least(round(self.accuracy * measured), measured, self.chance) < ACCIDENT
 
     @property
     def sentence(self) -> str:
@@ -100,6 +102,19 @@ def cues(dataset: Dataset, *, on: str | None = None, on_progress: Progress = Non
         )
         for name, title in TRAITS.items()
     )
+
+
+def _at_least(right: int, measured: int, chance: float) -> float:
+    """The probability that at least so many of the measured guesses are right.
+
+    >>> round(_at_least(2, 2, 0.5), 6), round(_at_least(0, 9, 0.1), 6)
+    (0.25, 1.0)
+    """
+    if not 0 < chance < 1:
+        return 1.0
+    times = np.arange(right, measured + 1)
+    ways = math.lgamma(measured + 1) - np.array([math.lgamma(k + 1) + math.lgamma(measured - k + 1) for k in times])
+    return float(np.exp(ways + times * math.log(chance) + (measured - times) * math.log(1 - chance)).sum())
 
 
 TRAITS = {

@@ -136,7 +136,7 @@ def arrange(paths: Sequence[str], folders: Iterable[str] = ()) -> Layout:
     >>> arrange(["pets/train/cat/1.jpg", "pets/train/dog/1.jpg", "pets/test/dog/2.jpg", "pets/readme.md"]).class_names
     ('cat', 'dog')
     """
-    others = {file for file, path in enumerate(paths) if not _may_be_picture(path) and not is_hidden(path)}
+    others = {file for file, path in enumerate(paths) if not may_be_picture(path) and not is_hidden(path)}
     root, strays = _descend(_tree(paths, folders, others), paths)
     reasons = dict.fromkeys(others, f"its name is not that of a picture; {ALLOWED}")
     reasons |= dict.fromkeys(strays, "it lies outside the folders of the classes")
@@ -158,7 +158,12 @@ Found = dict[str, list[Member]]
 Reasons = dict[int, str]
 
 
-def _may_be_picture(path: str) -> bool:
+def may_be_picture(path: str) -> bool:
+    """Whether a file's name is that of a picture, or has no end that would tell.
+
+    >>> may_be_picture("cats/1.JPG"), may_be_picture("cats/1"), may_be_picture("notes.txt")
+    (True, True, False)
+    """
     return path.rsplit("/", 1)[-1].rpartition(".")[0] == "" or path.rsplit(".", 1)[-1].lower() in PICTURES
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from explorer import datasets
 from explorer.datasets import Dataset
+from explorer.datasets.builtin import addresses
 from explorer.errors import DatasetError
 from explorer.ui import cache, state
 from explorer.ui import dataset_options as options
@@ -43,8 +44,12 @@ def load(asked: Asked) -> Opened:
         else:
             state.put(state.DATASET_PROBLEM, None)
             state.put(state.DATASET, asked)
+            if asked.own is not None:
+                state.put(state.GOOD_OWN_DATASET, asked.own)
             return Opened(asked, dataset)
     st.error(plain(state.get(state.DATASET_PROBLEM)[1]), icon=":material/error:")
+    for address in () if asked.own or cache.limits().profile == "hosted" else addresses(asked.name):
+        st.code(address, language=None)  # as text that can be copied
     if asked.own is None or asked.own.folder:  # an upload stays what it is
         st.button("Try again", key="datasets.again", icon=":material/refresh:", on_click=try_again)
     return _before()

@@ -10,7 +10,7 @@ import streamlit as st
 
 from explorer.datasets import BUILTIN, SPLITS
 from explorer.datasets.builtin import SHAPES
-from explorer.datasets.layout import MAX_CLASS_NAME
+from explorer.datasets.layout import MAX_CLASS_NAME, may_be_picture
 from explorer.datasets.shapes import OUTLINES
 from explorer.errors import DatasetError
 from explorer.settings import MAX_DATASET_SIDE
@@ -184,7 +184,7 @@ def choose() -> Asked:
     """Draw the sidebar."""
     with st.sidebar:
         problem = _accept()
-        name = DATASET.draw(on_change=forget_place)
+        name = DATASET.draw(on_change=another_dataset)
         _draw_own(problem)
         own: Own | None = state.get(state.OWN_DATASET) if name == OWN else None
         is_large, is_sized = (own is not None or not BUILTIN[name].here), (own is not None or BUILTIN[name].sized)
@@ -270,6 +270,9 @@ def _accept() -> str | None:
         state.take(key, (identity, sentence))
         problem = sentence or problem
     typed = str(st.session_state.get(FOLDER_HERE) or "").strip()
+    if not typed and state.taken(FOLDER_HERE):
+        state.take(FOLDER_HERE, None)
+        another_dataset()
     if typed and cache.limits().profile != "hosted" and state.taken(FOLDER_HERE) != typed:
         state.take(FOLDER_HERE, typed)
         label = typed.rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1][-60:]
@@ -306,6 +309,8 @@ def _uploaded(uploads: Sequence[Any], *, of_folder: bool) -> Own:
         raise DatasetError(
             f"The upload has {total / 1e6:,.1f} MB; {limit / 1e6:,g} MB is the limit. Take fewer or smaller pictures."
         )
+    if not (is_zip or of_folder or any(may_be_picture(str(upload.name)) for upload in uploads)):
+        raise DatasetError(f"{str(uploads[-1].name)[-60:]!r} is neither a zip nor a picture. Pack the folder as .zip.")
     files = tuple((str(upload.name), bytes(upload.getvalue())) for upload in uploads)
     digest = hashlib.sha256()
     for name, content in sorted(files):
@@ -313,6 +318,14 @@ def _uploaded(uploads: Sequence[Any], *, of_folder: bool) -> Own:
     if is_zip:
         return Own("zip", files[0][0][-60:].rsplit(".", 1)[0] or "your zip", digest.hexdigest(), files)
     return Own("files", "your pictures", digest.hexdigest(), files)
+
+
+def another_dataset() -> None:
+    """Another dataset was chosen; of one's own it is the last that could be opened."""
+    good = state.get(state.GOOD_OWN_DATASET)
+    if good is not None:
+        state.put(state.OWN_DATASET, good)
+    forget_place()
 
 
 def forget_place() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from explorer import charts, figures, images, maps
 from explorer.datasets import Dataset, Split, survey
-from explorer.ui import cache, frame, map_components, pickers, site
+from explorer.ui import cache, frame, map_components, pickers, site, state
 from explorer.ui import dataset_options as options
 from explorer.ui.dataset_loading import Opened
 from explorer.ui.dataset_surveying import surveyed
@@ -72,7 +72,7 @@ def look(opened: Opened, *, dark: bool) -> tuple[Seen, tuple[str, ...]]:
     asked = options.SPLIT.current()
     split = asked if len(dataset.splits[asked]) else "train"
     if split != asked:
-        notes.append(f"{dataset.name} has no pictures for {asked}; those for train are shown.")
+        notes.append(f"{opened.asked.title} has no pictures for {asked}; those for train are shown.")
         options.SPLIT.put(split)
     label = _label(dataset, notes)
     place = options.PICTURE.current()
@@ -115,7 +115,7 @@ def places_of(split: Split, label: int | None) -> NDArray[np.intp]:
 
 def draw(seen: Seen) -> None:
     """Everything above the tabs."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="top"):
         options.SPLIT.draw(width="content", on_change=options.turn_back)
         names = [options.EVERY, *seen.dataset.class_names]
         options.CLASS.put(options.CLASS.current() if options.CLASS.current() in names else options.EVERY)
@@ -291,6 +291,8 @@ def picked(seen: Seen) -> None:
     size = "" if seen.pictures.sizes is None else _was(seen.pictures.sizes[seen.place], picture.shape[:2])
     st.markdown(f"**{plain(seen.caption(seen.place))}**{size}")
     label = f"{seen.dataset.name}: {seen.caption(seen.place)}"[-60:]
+    if state.get(state.SHELL):  # a page that runs by itself has no way on
+        st.caption("Take this picture along to")
     with st.container(horizontal=True):
         for page, name in ONWARD.items():
             site.onward(page, name, f"datasets.to_{page}", pickers.use_pixels, (page, label, picture))

@@ -85,7 +85,7 @@ def colours(seen: Seen) -> None:
     channels = CHANNELS[seen.dataset.image_shape[2]]
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("**How often each grey level occurs**")
+        st.markdown("**How often each level occurs, 0 to 255**")
         counted = dict(zip(channels, found.histogram, strict=True))
         frame.chart(
             charts.level_counts(counted, dark=seen.dark), key="datasets.levels", alt="How often each level occurs"
@@ -109,8 +109,10 @@ def colours(seen: Seen) -> None:
         )
     sizes = survey.size_counts(seen.pictures, MOST_SIZES)
     if sizes:
-        st.markdown("**Sizes of the files, height × width**")
-        st.markdown(" · ".join(f"{height} × {width}: **{count:,}**" for (height, width), count in sizes))
+        st.markdown(f"**Sizes of the files in {seen.split}, height × width**")
+        more = len(seen.pictures) - sum(count for _, count in sizes)
+        listed = [f"{height} × {width}: **{count:,}**" for (height, width), count in sizes]
+        st.markdown(" · ".join([*listed, f"others: **{more:,}**"] if more else listed))
 
 
 def copies(seen: Seen) -> None:

@@ -237,6 +237,16 @@ def test_the_planted_patch_is_a_cue_until_the_test(patched):
     )
 
 
+@pytest.mark.parametrize(
+    ("right", "measured", "chance", "beyond"),
+    [(16, 16, 0.5, True), (15, 16, 0.5, False), (10, 10, 0.5, False), (6, 6, 0.1, True), (3, 3, 0.1, False)],
+)
+def test_few_pictures_can_be_enough(right, measured, chance, beyond):
+    """All of 16 right by throwing a coin: once in 65,536 times; 15 of 16: 17 times as often."""
+    cue = cues.Cue("colour", "The colour", right / measured, chance, "test", (99, measured))
+    assert cue.beyond_chance == beyond
+
+
 def test_a_ground_that_gives_the_class_away_is_found(small_chunks):
     dataset = dataset_of([0, 1] * 50, [0, 0, 0, 1] * 25, side=16)
     for split in (dataset.train, dataset.validation):

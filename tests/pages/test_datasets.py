@@ -392,7 +392,7 @@ def test_back_and_forward_bring_class_and_picture_too():
 
 def test_a_split_without_pictures_gives_a_note_and_train(opened):
     at = looked(start(link={"split": "validation"}))
-    assert notes(at) == ["fashion-mnist-small has no pictures for validation; those for train are shown."]
+    assert notes(at) == ["Fashion-MNIST, small has no pictures for validation; those for train are shown."]
     assert classes(at) == classes(opened)
 
 
@@ -594,6 +594,33 @@ def test_a_folder_on_this_machine_is_read_and_read_again_when_it_has_changed(tmp
     (tmp_path / "pets").rename(tmp_path / "gone")
     assert "There is no folder" in refused(press(at, "read_again"))
     assert summary(at) == PETS_SUMMARY.replace("**5** train", "**6** train")
+
+
+def test_a_bad_folder_does_not_lock_away_what_was_uploaded(tmp_path):
+    at = uploaded(PETS)
+    at.text_input(key="datasets.folder").set_value(str(tmp_path / "nothing")).run()
+    assert "There is no folder" in refused(at)
+    looked(at.selectbox(key="datasets.dataset").select("mnist-small").run())
+    looked(at.selectbox(key="datasets.dataset").select("own").run())
+    assert summary(at) == PETS_SUMMARY
+    at.text_input(key="datasets.folder").set_value(str(tmp_path / "none")).run()
+    refused(at)
+    looked(at.text_input(key="datasets.folder").set_value("").run())
+    assert summary(at) == PETS_SUMMARY
+
+
+def test_a_file_that_is_neither_zip_nor_picture_is_named():
+    at = upload(start(**QUICK), ("essay.pdf", b"%PDF-1.7"))
+    assert refused(at) == "'essay.pdf' is neither a zip nor a picture. Pack the folder as .zip."
+    assert summary(at) == MNIST_SUMMARY
+
+
+def test_the_address_to_download_by_hand_can_be_copied(offline):
+    at = start(link={"dataset": "cats-and-dogs"})
+    refused(at)
+    assert "https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip" in [
+        each.value for each in at.code
+    ]
 
 
 def test_a_broken_picture_among_good_ones_is_named_with_its_reason(sent):
