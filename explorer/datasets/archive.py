@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
+from explorer.datasets.layout import is_hidden
 from explorer.errors import DatasetError
 from explorer.settings import MAX_ARCHIVE_RATIO, MAX_ENTRY_NAME, MAX_ENTRY_RATIO, MEGABYTE, Settings, current
 
@@ -49,8 +50,6 @@ OTHER_FORMATS = (
 )
 """Where other archives have which bytes: 7z, RAR, gzip, bzip2, xz, Zstandard, tar."""
 NESTED = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".jar")
-LITTER = re.compile(r"(?:^|/)(?:\.|__MACOSX(?:/|$)|(?:Thumbs\.db|desktop\.ini)$)", re.IGNORECASE)
-"""What file managers leave behind, and hidden files and folders."""
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 DRIVE = re.compile("[A-Za-z]:")
@@ -177,7 +176,7 @@ class Archive:
             raise DatasetError(DAMAGED)
         _check_records(records)
         _check_sizes(records, limits)
-        kept = [record for record in records if record.name and not LITTER.search(record.name)]
+        kept = [record for record in records if record.name and not is_hidden(record.name)]
         files = [record for record in kept if not record.is_folder]
         if not files:
             raise DatasetError("There are no files in the archive. Pack a folder that holds folders of pictures.")
@@ -385,7 +384,7 @@ FLAWS: Sequence[tuple[Callable[[_Record], object], str]] = (
         "in another part of the archive. Pack the folder as a single .zip",
     ),
     (
-        lambda record: record.path.lower().endswith(NESTED) and not LITTER.search(record.name),
+        lambda record: record.path.lower().endswith(NESTED) and not is_hidden(record.name),
         "an archive inside the archive. Unpack it into a folder and pack that",
     ),
     (

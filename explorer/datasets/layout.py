@@ -99,7 +99,7 @@ def is_hidden(path: str) -> bool:
     (True, False)
     """
     parts = path.split("/")
-    return any(part.startswith(".") or part == "__MACOSX" for part in parts) or parts[-1].lower() in HIDDEN
+    return any(part.startswith(".") or part.upper() == "__MACOSX" for part in parts) or parts[-1].lower() in HIDDEN
 
 
 def split_of(folder: str) -> str | None:

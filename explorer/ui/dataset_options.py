@@ -224,7 +224,11 @@ def _draw_own(problem: str | None) -> None:
     """The uploads, and what was wrong with the last one."""
     hosted = cache.limits().profile == "hosted"
     with st.expander("Your own pictures", icon=":material/add_photo_alternate:", expanded=problem is not None):
-        kept = " Small copies stay on this server for a day; nobody else can open them." if hosted else ""
+        kept = (
+            " Small copies stay on this server until, a day after their last use, the next dataset is read."
+            if hosted
+            else ""
+        )
         st.caption(f"One folder for each class, alone or inside *train*, *validation* and *test*.{kept}")
         limit = max(1, cache.limits().max_upload_bytes // 1_000_000)
         st.file_uploader(
