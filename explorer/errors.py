@@ -37,5 +37,9 @@ class MethodError(ExplorerError):
     """An attribution method or option that is not known, or a class that a network does not tell apart."""
 
 
+class AugmentationError(ExplorerError):
+    """A range of random changes that is not allowed, or pictures that cannot be changed so."""
+
+
 class DownloadError(ExplorerError):
     """A file that cannot be had from the web; whoever asked for it says what can be done instead."""

@@ -88,4 +88,35 @@ class Flag:
         return bool(value)
 
 
+@dataclass(frozen=True)
+class Interval:
+    """An option that is a range: its lower and its upper end.
+
+    Attributes:
+        label: what it is, in a word or two, with its unit.
+        default: lower and upper end on a fresh page.
+        low: least value.
+        high: greatest value.
+        step: of the slider.
+        help: what it does, in a sentence.
+    """
+
+    label: str
+    default: tuple[float, float]
+    low: float
+    high: float
+    step: float
+    help: str = ""
+
+    def check(self, name: str, value: object) -> tuple[float, float]:
+        """The two ends, or a :class:`MethodError` that says what is allowed."""
+        ends = list(value) if isinstance(value, tuple | list) else []
+        numbers = [end for end in ends if isinstance(end, int | float | np.number) and not isinstance(end, bool)]
+        if not (len(ends) == len(numbers) == 2 and self.low <= numbers[0] <= numbers[1] <= self.high):
+            raise MethodError(
+                f"{name} is {value!r}; it is two numbers from {self.low:g} to {self.high:g}, the smaller one first."
+            )
+        return float(numbers[0]), float(numbers[1])
+
+
 Option = Number | Choice | Flag

@@ -55,6 +55,10 @@ MAX_ASCENT_STEP_BYTES = 6_000 * MEGABYTE
 """Bytes that a step may take at all, by the same estimate: one picture, or several that are kept apart."""
 MAX_GROWTH_BYTES = 24 * MEGABYTE
 """Bytes of pictures kept of one growth, for its animation and its scores."""
+MAX_AUGMENTED_BYTES = 1_000 * MEGABYTE
+"""Most bytes of random versions that are made of a picture at once."""
+MAX_POLICY_BYTES = 20_000
+"""Longest JSON text of an augmentation policy."""
 MAX_ENTRY_RATIO = 200
 """How many times its packed size one file of an archive may unpack to, if that is more than 1 MB."""
 MAX_ARCHIVE_RATIO = 100

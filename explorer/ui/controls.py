@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
-from explorer.options import Choice, Flag, Option
+from explorer.options import Choice, Flag, Interval, Option
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.mutable_tab_container import TabContainer
@@ -193,7 +193,11 @@ class Real(Control):
 
     def allows(self, value: Any) -> bool:
         """A finite number in the range."""
-        return isinstance(value, float) and self.low <= value <= self.high
+        return _is_real(value) and self.low <= value <= self.high
+
+    def current(self) -> Any:
+        """A float, whatever kind of number was put there."""
+        return float(super().current())
 
     def allowed(self) -> str:
         """The range."""
@@ -219,6 +223,49 @@ class Slider(Real):
     def widget(self, **options: Any) -> None:
         """A slider."""
         st.slider(min_value=self.low, max_value=self.high, step=self.step, **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span(Control):
+    """A range between ``low`` and ``high``, as a slider with two ends; a link says ``0.5,1.5``."""
+
+    low: float
+    high: float
+    step: float
+
+    def allows(self, value: Any) -> bool:
+        """Two finite numbers in the range, the smaller one first."""
+        return (
+            isinstance(value, tuple | list)
+            and len(value) == 2
+            and all(_is_real(end) for end in value)
+            and self.low <= value[0] <= value[1] <= self.high
+        )
+
+    def allowed(self) -> str:
+        """The range, and how it is written."""
+        return f"it is two numbers from {self.low:g} to {self.high:g} with a comma between them, the smaller one first"
+
+    def current(self) -> Any:
+        """A tuple."""
+        low, high = super().current()
+        return float(low), float(high)
+
+    def read(self, text: str) -> tuple[float, ...]:
+        """Two numbers with a comma between them."""
+        return tuple(float(end) for end in text.split(",", 2))
+
+    def text(self, value: Any) -> str:
+        """The shortest text that reads back as the same numbers."""
+        return ",".join(repr(float(end)).removesuffix(".0") for end in value)
+
+    def widget(self, **options: Any) -> None:
+        """A slider with two ends."""
+        st.slider(min_value=self.low, max_value=self.high, step=self.step, **options)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,7 +295,7 @@ class Switch(Control):
         st.toggle(**options)
 
 
-def of_option(key: str, option: Option) -> Control:
+def of_option(key: str, option: Option | Interval) -> Control:
     """The widget of a method's option.
 
     >>> of_option("page.side", Choice("Side", "left", {"left": "on the left", "right": "on the right"})).parse("right")
@@ -261,6 +308,10 @@ def of_option(key: str, option: Option) -> Control:
     if isinstance(option, Flag):
         return Switch(key=key, label=option.label, default=option.default, help=option.help or None)
     low, high, note = option.low, option.high, option.help or None
+    if isinstance(option, Interval):
+        return Span(
+            key=key, label=option.label, default=option.default, low=low, high=high, step=option.step, help=note
+        )
     if option.whole:
         return Whole(key=key, label=option.label, default=int(option.default), low=int(low), high=int(high), help=note)
     return Slider(

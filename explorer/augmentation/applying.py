@@ -1,0 +1,61 @@
+"""What was drawn, done to a picture: the one path of the preview, of training and of the replay."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.augmentation import colour, operations, texture
+from explorer.augmentation.drawing import IDENTITY
+from explorer.augmentation.geometry import affine, warp
+from explorer.errors import AugmentationError
+
+if TYPE_CHECKING:
+    from explorer.augmentation.drawing import Drawn
+    from explorer.augmentation.policy import Augmentation
+
+Images = NDArray[np.uint8]
+
+GEOMETRIC = ("theta", "tx", "ty", "shear", "zx", "zy", "flip_horizontal", "flip_vertical")
+
+
+def as_picture(image: NDArray[Any]) -> Images:
+    """A picture as uint8 (H, W, 1 or 3).
+
+    Raises:
+        AugmentationError: it is none.
+    """
+    picture = np.asarray(image)
+    if picture.ndim == 2:
+        picture = picture[..., None]
+    if picture.ndim != 3 or picture.shape[2] not in (1, 3) or picture.size == 0:
+        raise AugmentationError(f"A picture has the shape (H, W, 3), (H, W, 1) or (H, W), not {np.shape(image)}.")
+    if picture.dtype == np.uint8:
+        return picture
+    if picture.dtype.kind not in "iuf" or not np.isfinite(picture).all():
+        raise AugmentationError("The picture holds values that are not finite numbers; they have to lie in 0–255.")
+    if picture.dtype.kind == "f" and 0 < picture.max() <= 1:
+        raise AugmentationError("The picture's values lie between 0 and 1; change it before it is divided by 255.")
+    return colour.rounded(picture)
+
+
+def apply(policy: "Augmentation", image: Images, drawn: "Drawn") -> Images:
+    """One picture changed as drawn.
+
+    Args:
+        policy: says how gaps are filled; its ranges play no part.
+        image: uint8 (H, W, 1 or 3).
+        drawn: as from ``drawing.draw``.
+
+    Returns:
+        uint8 (H, W, 1 or 3).
+    """
+    fill = policy.fill_mode, policy.cval
+    if "crop" in drawn or any(drawn[name] != IDENTITY[name] for name in GEOMETRIC):
+        image = warp(image, affine(drawn, *image.shape[:2]), *fill)
+    image = colour.change(image, drawn)
+    if drawn.get("rand_augment"):
+        image = operations.apply_steps(image, drawn["rand_augment"], fill)
+    if drawn.get("aug_mix"):
+        image = operations.apply_chains(image, drawn["aug_mix"], fill)
+    return texture.change(image, drawn)

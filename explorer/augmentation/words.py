@@ -1,0 +1,73 @@
+"""What was drawn, in a few words for under a picture."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from explorer.augmentation.operations import OPERATIONS, Step
+
+if TYPE_CHECKING:
+    from explorer.augmentation.drawing import Drawn
+    from explorer.augmentation.policy import Augmentation
+
+
+def describe(policy: "Augmentation", drawn: "Drawn") -> list[str]:
+    """A short text for each value that was drawn, of the parameters that the policy has.
+
+    Directions are those in which the picture was moved, factors those by which it was enlarged.
+
+    >>> from explorer.augmentation import Augmentation
+    >>> describe(Augmentation(rotation_range=40), {"theta": -12.34})
+    ['↻ 12.3°']
+    """
+    return [text for name in policy.active if name in WORDS and (text := WORDS[name](drawn))]
+
+
+def _signed(value: float, positive: str, negative: str, unit: str, digits: int = 1) -> str:
+    return f"{positive if value >= 0 else negative} {abs(value):.{digits}f}{unit}"
+
+
+def _zoom(drawn: "Drawn") -> str:
+    return f"×{1 / drawn['zx']:.2f} wide, ×{1 / drawn['zy']:.2f} high"
+
+
+def _step(step: Step) -> str:
+    name, strength = step
+    unit = OPERATIONS[name].unit
+    return name if unit is None else f"{name} {strength:.3g}{unit}"
+
+
+def _chains(drawn: "Drawn") -> str:
+    mix = drawn["aug_mix"]
+    chains = [
+        f"{mix['blend'] * weight:.0%} {' › '.join(map(_step, steps))}"
+        for weight, steps in zip(mix["weights"], mix["chains"], strict=True)
+    ]
+    return "; ".join([f"{1 - mix['blend']:.0%} itself", *chains])
+
+
+WORDS: Mapping[str, Callable[[dict[str, Any]], str]] = MappingProxyType(
+    {
+        "rotation_range": lambda drawn: _signed(drawn["theta"], "↺", "↻", "°"),
+        "shear_range": lambda drawn: f"shear {drawn['shear']:.1f}°".replace("-", "−"),
+        "width_shift_range": lambda drawn: _signed(-drawn["tx"], "→", "←", " px", 0),
+        "height_shift_range": lambda drawn: _signed(-drawn["ty"], "↓", "↑", " px", 0),
+        "zoom_range": _zoom,
+        "crop_range": lambda drawn: f"crop {drawn['crop'][2]:.0%}",
+        "horizontal_flip": lambda drawn: "mirrored" if drawn["flip_horizontal"] else "",
+        "vertical_flip": lambda drawn: "upside down" if drawn["flip_vertical"] else "",
+        "brightness_range": lambda drawn: f"bright ×{drawn['brightness']:.2f}",
+        "channel_shift_range": lambda drawn: f"levels {drawn['channel_shift_intensity']:+.0f}".replace("-", "−"),
+        "contrast_range": lambda drawn: f"contrast ×{drawn['contrast']:.2f}",
+        "saturation_range": lambda drawn: f"saturation ×{drawn['saturation']:.2f}",
+        "hue_range": lambda drawn: f"hue {drawn['hue']:+.0f}°".replace("-", "−"),
+        "grey_probability": lambda drawn: "grey" if drawn["grey"] else "",
+        "blur_range": lambda drawn: f"blur {drawn['blur']:.1f} px",
+        "noise_range": lambda drawn: f"noise {drawn['noise']:.0f}",
+        "jpeg_quality": lambda drawn: f"JPEG {drawn['jpeg']}",
+        "erasing_probability": lambda drawn: "erased" if drawn["erasing"] else "",
+        "cutout": lambda _: "cut out",
+        "rand_augment": lambda drawn: ", ".join(map(_step, drawn["rand_augment"])),
+        "aug_mix": _chains,
+    }
+)
