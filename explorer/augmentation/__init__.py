@@ -2,8 +2,10 @@
 
 from explorer.augmentation.drawing import Drawn
 from explorer.augmentation.feeding import feeds, seeds
+from explorer.augmentation.packing import pack
 from explorer.augmentation.policy import PRESETS, Augmentation, Preset
 from explorer.augmentation.registry import FAMILIES, FILL_MODES, TRANSFORMS, Transform
+from explorer.augmentation.sweeping import SWEEPS, sweep, swept
 from explorer.augmentation.words import describe
 from explorer.errors import AugmentationError
 
@@ -11,6 +13,7 @@ __all__ = [
     "FAMILIES",
     "FILL_MODES",
     "PRESETS",
+    "SWEEPS",
     "TRANSFORMS",
     "Augmentation",
     "AugmentationError",
@@ -19,5 +22,8 @@ __all__ = [
     "Transform",
     "describe",
     "feeds",
+    "pack",
     "seeds",
+    "sweep",
+    "swept",
 ]

@@ -374,12 +374,12 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "chollet": Preset(
             "Chollet's cats and dogs",
             _TUTORIAL,
-            "Deep Learning with Python, chapter 5: 2,000 pictures, 82 % right instead of 72 %.",
+            "Deep Learning with Python: 82 % right, without 72 %.",
         ),
         "course": Preset(
             "deeplearning.ai course",
             _TUTORIAL.but(rescale=1 / 255),
-            "The TensorFlow course's cats and dogs: the same ranges, and pixels divided by 255 on the way.",
+            "The same ranges; pixels are divided by 255.",
         ),
         "flip": Preset(
             "Mirror only", Augmentation(horizontal_flip=True), "For most photos the safest change there is."
@@ -399,7 +399,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 blur_range=1.5,
                 erasing_probability=0.5,
             ),
-            "More than most pictures bear: look at what is left of them.",
+            "More than most pictures bear.",
         ),
         "rand-augment": Preset(
             "RandAugment",

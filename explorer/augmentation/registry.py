@@ -6,15 +6,15 @@ from types import MappingProxyType
 
 from explorer.options import Choice, Flag, Interval, Number, Option
 
-GEOMETRY, COLOUR, TEXTURE, MIXTURE, BATCH = "geometry", "colour", "texture", "mixture", "batch"
+GEOMETRY, COLOUR, TEXTURE, CHAINS, BATCH = "geometry", "colour", "texture", "chains", "batch"
 
 FAMILIES: Mapping[str, str] = MappingProxyType(
     {
         GEOMETRY: "Geometry",
         COLOUR: "Colour",
         TEXTURE: "Texture",
-        MIXTURE: "RandAugment, AugMix",
-        BATCH: "MixUp, CutMix",
+        CHAINS: "Chains",
+        BATCH: "Batches",
     }
 )
 """Families of changes, in the order in which they are applied, and what a page calls them."""
@@ -79,10 +79,8 @@ TRANSFORMS: Mapping[str, Transform] = MappingProxyType(
             GEOMETRY,
             Number("Random crop", 0.0, 0.0, 0.9, 0.01, "A part with sides of 1 − c to 1 times the whole, enlarged."),
         ),
-        "horizontal_flip": Transform(
-            GEOMETRY, Flag("Mirror", help="Every second picture, left to right."), legacy=True
-        ),
-        "vertical_flip": Transform(GEOMETRY, Flag("Upside down", help="Every second picture."), legacy=True),
+        "horizontal_flip": Transform(GEOMETRY, Flag("Mirror"), legacy=True),
+        "vertical_flip": Transform(GEOMETRY, Flag("Upside down"), legacy=True),
         "fill_mode": Transform(
             GEOMETRY,
             Choice(
@@ -94,7 +92,7 @@ TRANSFORMS: Mapping[str, Transform] = MappingProxyType(
             legacy=True,
         ),
         "cval": Transform(
-            GEOMETRY, Number("Grey level of gaps", 0.0, 0.0, 255.0, 1.0, "Of fill mode “constant”."), legacy=True
+            GEOMETRY, Number("Grey of gaps", 0.0, 0.0, 255.0, 1.0, "Of fill mode “constant”."), legacy=True
         ),
         "brightness_range": Transform(
             COLOUR,
@@ -134,13 +132,13 @@ TRANSFORMS: Mapping[str, Transform] = MappingProxyType(
             TEXTURE, Number("Cutout", 0.0, 0.0, 1.0, 0.05, "A grey square of this share of the shorter side.")
         ),
         "rand_augment": Transform(
-            MIXTURE, Number("RandAugment steps", 0, 0, 5, 1, "So many of fourteen changes, one after the other.")
+            CHAINS, Number("RandAugment steps", 0, 0, 5, 1, "So many of fourteen changes, one after the other.")
         ),
-        "rand_augment_magnitude": Transform(MIXTURE, Number("Their strength", 9, 0, 30, 1, "30 is the strongest.")),
+        "rand_augment_magnitude": Transform(CHAINS, Number("Their strength", 9, 0, 30, 1, "30 is the strongest.")),
         "aug_mix": Transform(
-            MIXTURE, Number("AugMix chains", 0, 0, 5, 1, "So many chains of changes, blended with the original.")
+            CHAINS, Number("AugMix chains", 0, 0, 5, 1, "So many chains of changes, blended with the original.")
         ),
-        "aug_mix_severity": Transform(MIXTURE, Number("Their severity", 3, 1, 10, 1, "10 is the strongest.")),
+        "aug_mix_severity": Transform(CHAINS, Number("Their severity", 3, 1, 10, 1, "10 is the strongest.")),
         "mixup": Transform(BATCH, Number("MixUp α", 0.0, 0.0, 2.0, 0.05, "Pictures and labels blended in pairs.")),
         "cutmix": Transform(BATCH, Number("CutMix α", 0.0, 0.0, 2.0, 0.05, "A box of another picture, and its label.")),
     }

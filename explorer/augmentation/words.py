@@ -20,15 +20,21 @@ def describe(policy: "Augmentation", drawn: "Drawn") -> list[str]:
     >>> describe(Augmentation(rotation_range=40), {"theta": -12.34})
     ['↻ 12.3°']
     """
-    return [text for name in policy.active if name in WORDS and (text := WORDS[name](drawn))]
+    said = [WORDS[name](drawn) for name in policy.active if name in WORDS]
+    return [text for texts in said for text in ([texts] if isinstance(texts, str) else texts) if text]
 
 
 def _signed(value: float, positive: str, negative: str, unit: str, digits: int = 1) -> str:
     return f"{positive if value >= 0 else negative} {abs(value):.{digits}f}{unit}"
 
 
-def _zoom(drawn: "Drawn") -> str:
-    return f"×{1 / drawn['zx']:.2f} wide, ×{1 / drawn['zy']:.2f} high"
+def _zoom(drawn: "Drawn") -> list[str]:
+    return [f"×{1 / drawn['zx']:.2f} wide", f"×{1 / drawn['zy']:.2f} high"]
+
+
+def _plus(value: float, digits: int = 0) -> str:
+    """A number with its sign, where it is not zero as it is written."""
+    return f"{value:+z.{digits}f}".replace("-", "−")
 
 
 def _step(step: Step) -> str:
@@ -46,10 +52,10 @@ def _chains(drawn: "Drawn") -> str:
     return "; ".join([f"{1 - mix['blend']:.0%} itself", *chains])
 
 
-WORDS: Mapping[str, Callable[[dict[str, Any]], str]] = MappingProxyType(
+WORDS: Mapping[str, Callable[[dict[str, Any]], str | list[str]]] = MappingProxyType(
     {
         "rotation_range": lambda drawn: _signed(drawn["theta"], "↺", "↻", "°"),
-        "shear_range": lambda drawn: f"shear {drawn['shear']:.1f}°".replace("-", "−"),
+        "shear_range": lambda drawn: f"shear {drawn['shear']:z.1f}°".replace("-", "−"),
         "width_shift_range": lambda drawn: _signed(-drawn["tx"], "→", "←", " px", 0),
         "height_shift_range": lambda drawn: _signed(-drawn["ty"], "↓", "↑", " px", 0),
         "zoom_range": _zoom,
@@ -57,10 +63,10 @@ WORDS: Mapping[str, Callable[[dict[str, Any]], str]] = MappingProxyType(
         "horizontal_flip": lambda drawn: "mirrored" if drawn["flip_horizontal"] else "",
         "vertical_flip": lambda drawn: "upside down" if drawn["flip_vertical"] else "",
         "brightness_range": lambda drawn: f"bright ×{drawn['brightness']:.2f}",
-        "channel_shift_range": lambda drawn: f"levels {drawn['channel_shift_intensity']:+.0f}".replace("-", "−"),
+        "channel_shift_range": lambda drawn: f"levels {_plus(drawn['channel_shift_intensity'])}",
         "contrast_range": lambda drawn: f"contrast ×{drawn['contrast']:.2f}",
         "saturation_range": lambda drawn: f"saturation ×{drawn['saturation']:.2f}",
-        "hue_range": lambda drawn: f"hue {drawn['hue']:+.0f}°".replace("-", "−"),
+        "hue_range": lambda drawn: f"hue {_plus(drawn['hue'])}°",
         "grey_probability": lambda drawn: "grey" if drawn["grey"] else "",
         "blur_range": lambda drawn: f"blur {drawn['blur']:.1f} px",
         "noise_range": lambda drawn: f"noise {drawn['noise']:.0f}",

@@ -221,8 +221,9 @@ class Slider(Real):
     """The same, as a slider."""
 
     def widget(self, **options: Any) -> None:
-        """A slider."""
-        st.slider(min_value=self.low, max_value=self.high, step=self.step, **options)
+        """A slider; whole steps are written without decimals."""
+        form = "%.0f" if self.step >= 1 else None
+        st.slider(min_value=self.low, max_value=self.high, step=self.step, format=form, **options)
 
 
 @dataclass(frozen=True, kw_only=True)

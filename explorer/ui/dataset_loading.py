@@ -38,7 +38,7 @@ def load(asked: Asked) -> Opened:
     problem = state.get(state.DATASET_PROBLEM)
     if problem is None or problem[0] != asked.key:
         try:
-            dataset = _shared(asked)
+            dataset = shared(asked)
         except DatasetError as error:
             state.put(state.DATASET_PROBLEM, (asked.key, str(error)))
         else:
@@ -59,10 +59,10 @@ def _before() -> Opened:
     """What was open before; at first that is the default."""
     asked: Asked = state.get(state.DATASET) or options.fresh()
     try:
-        dataset = _shared(asked)
+        dataset = shared(asked)
     except DatasetError:  # it is gone by now
         asked = options.fresh()
-        dataset = _shared(asked)
+        dataset = shared(asked)
     st.caption(f"Shown below: {plain(asked.title)}.")
     return Opened(asked, dataset)
 
@@ -72,7 +72,12 @@ def try_again() -> None:
     state.put(state.DATASET_PROBLEM, None)
 
 
-def _shared(asked: Asked) -> Dataset:
+def shared(asked: Asked) -> Dataset:
+    """The dataset, opened once for everyone.
+
+    Raises:
+        DatasetError: it cannot be had.
+    """
     key = (*asked.key, *_changed(asked))
     return cache.opened().get_or_make(key, lambda: _with_bar(asked), lambda _: 1)
 

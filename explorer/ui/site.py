@@ -63,6 +63,13 @@ PAGES = (
         Thumbnail(ASSETS / "pages" / "datasets.png", "Rows of small pictures of clothes, sorted by class"),
     ),
     Entry(
+        "pages/augmentation.py",
+        "Augmentation",
+        ":material/casino:",
+        "Turn, move, mirror and recolour a picture by chance, and see exactly what a network would train on.",
+        Thumbnail(ASSETS / "pages" / "augmentation.png", "Versions of a cat's photo: turned, moved, zoomed, mirrored"),
+    ),
+    Entry(
         "pages/feature_maps.py",
         "Feature maps",
         ":material/layers:",

@@ -1,0 +1,140 @@
+"""What the Augmentation page says under its pictures: the map with this version's numbers, experiments, code, files."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+
+from explorer import images, maps
+from explorer.augmentation import Augmentation
+from explorer.augmentation.applying import GEOMETRIC
+from explorer.augmentation.drawing import IDENTITY
+from explorer.augmentation.geometry import affine
+from explorer.ui import augmentation_options as options
+from explorer.ui import links, pickers
+from explorer.ui.augmentation_options import DATASET_SOURCE, PAGE
+from explorer.ui.augmentation_stage import Seen
+from explorer.ui.frame import Download, Experiment, Explanation
+
+WHY = (
+    "A network that has seen a cat a little turned, moved or mirrored is less surprised by the next one. So each time "
+    "a picture comes up in training, **chance draws anew** from the ranges on the left: no picture is ever seen twice "
+    "the same. Validation and test pictures are never changed: they have to stay comparable."
+)
+
+
+def explanation(seen: Seen) -> Explanation:
+    """Everything under the pictures."""
+    return Explanation(text=_text(seen), experiments=EXPERIMENTS, programs=_programs(seen), downloads=_downloads(seen))
+
+
+def _text(seen: Seen) -> str:
+    parts = [
+        WHY,
+        _geometry(seen),
+    ]
+    if seen.policy.rescale is not None:
+        parts.append(
+            rf"This policy also multiplies what the network is given by {seen.policy.rescale:.6f} (`rescale`), "
+            "validation pictures included. Here pictures are shown as they are before that."
+        )
+    parts.append(
+        "What you see is what a network would train on: the same code makes both, level for level. The names and the "
+        "meanings of the ranges are those of Keras's `ImageDataGenerator`."
+    )
+    return "\n\n".join(parts)
+
+
+def _geometry(seen: Seen) -> str:
+    """The affine map of the version that is looked at, and where one of its pixels comes from."""
+    drawn, (height, width) = seen.drawn[seen.place], seen.original.shape[:2]
+    if "crop" not in drawn and all(drawn[name] == IDENTITY[name] for name in GEOMETRIC):
+        return "Nothing moved in this version: each pixel of it comes from its own place."
+    (a, b, c), (d, e, f) = affine(drawn, height, width)
+    row, column = height // 4, width // 4
+    from_column, from_row = a * column + b * row + c, d * column + e * row + f
+    numbers = rf"{a:.3f} & {b:.3f} & {c:.1f} \\ {d:.3f} & {e:.3f} & {f:.1f}"
+    return (
+        rf"Rotation, shift, shear, zoom, flips and crop are **one** affine map. For version {seen.place + 1} it is "
+        rf"$$\begin{{pmatrix}} x_\text{{from}} \\ y_\text{{from}} \end{{pmatrix}} = "
+        rf"R(\theta)\,T\,S\,Z\,F\,C \begin{{pmatrix}} x \\ y \\ 1 \end{{pmatrix}} = "
+        rf"\begin{{pmatrix}} {numbers} \end{{pmatrix}} \begin{{pmatrix}} x \\ y \\ 1 \end{{pmatrix}}$$ "
+        f"Its pixel in row {row}, column {column} comes from row {from_row:.1f}, column {from_column:.1f} of the "
+        f"original{_where(from_row, from_column, height, width)}. Because the map goes backwards, every pixel gets a "
+        "value, and the picture is interpolated only once."
+    )
+
+
+def _where(row: float, column: float, height: int, width: int) -> str:
+    """Whether that place is in the picture."""
+    inside = 0 <= row <= height - 1 and 0 <= column <= width - 1
+    return ", between four of its pixels: their mean, the nearer the heavier" if inside else ", which is outside: a gap"
+
+
+def _programs(seen: Seen) -> Mapping[str, str]:
+    return {"soon": f"{seen.policy!r}"}
+
+
+def _downloads(seen: Seen) -> list[Download]:
+    name = "versions"
+    return [
+        Download("The sixteen versions, PNG", f"{name}.png", "image/png", partial(_sheet, seen)),
+        Download("This version, PNG", f"version-{seen.place + 1}.png", "image/png", partial(_one, seen)),
+        Download("The original, PNG", "picture.png", "image/png", lambda: images.encode_png(seen.original)),
+        Download("The policy, JSON", "policy.json", "application/json", seen.policy.to_json),
+    ]
+
+
+def _one(seen: Seen) -> bytes:
+    return images.encode_png(seen.version)
+
+
+def _sheet(seen: Seen) -> bytes:
+    """The versions, four in a row, pixel for pixel."""
+    tiles = images.to_rgb(seen.versions)
+    return images.encode_png(maps.mosaic(np.ascontiguousarray(tiles), 4, gap=4, side=max(tiles.shape[1:3])).pixels)
+
+
+def _fresh(tab: str) -> None:
+    links.reset(control for control in options.CONTROLS if control.key != pickers.image_control(PAGE).key)
+    options.TABS.put(tab)
+
+
+def _turn() -> None:
+    _fresh("sweep")
+    options.put(Augmentation(rotation_range=180))
+    options.SWEEP.put("rotation_range")
+
+
+def _digits() -> None:
+    _fresh("labels")
+    options.put(Augmentation(rotation_range=180))
+    options.SOURCE.put(DATASET_SOURCE)
+    options.DATASET.put("mnist-small")
+    options.LABELS_ON.put("mnist-small")
+
+
+def _heavy() -> None:
+    _fresh("consequence")
+    options.PRESET.put("heavy")
+    for control in options.PARAMETERS.values():
+        control.put(control.initial())
+
+
+EXPERIMENTS = (
+    Experiment(
+        "All the way round",
+        "Only the rotation, from −180° to 180°. Look at the corners: the nearest pixels are dragged out into streaks.",
+        _turn,
+    ),
+    Experiment(
+        "When is a 6 a 9?",
+        "Digits turned by any angle. Some become others, and training would be told that they had not.",
+        _digits,
+    ),
+    Experiment(
+        "Change its mind",
+        "The heavy policy, and what a trained network says of each version. Is it still the same animal to you?",
+        _heavy,
+    ),
+)

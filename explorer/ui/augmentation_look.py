@@ -1,0 +1,118 @@
+"""The Augmentation page's closer looks: one version, one change from end to end, the fill modes."""
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from explorer import figures, images
+from explorer.augmentation import FILL_MODES, TRANSFORMS, Augmentation, describe, sweep, swept
+from explorer.augmentation.registry import GEOMETRY, SUPPLEMENTS
+from explorer.ui import augmentation_options as options
+from explorer.ui.augmentation_stage import Seen
+from explorer.ui.texts import plain
+from explorer.ui.version_components import Version, versions
+
+LARGE_SIDE = 420
+GAPS = Augmentation(rotation_range=30, width_shift_range=0.25)
+"""What leaves gaps, where the policy leaves none."""
+
+
+def one(seen: Seen) -> None:
+    """Original and version laid over each other, and every value beside its range."""
+    left, middle, right = st.columns([0.8, 0.8, 1.2], gap="medium")
+    with left:
+        share = options.OVERLAY.draw()
+        blended = np.rint((1 - share) * seen.original + share * seen.version.astype(np.float32)).astype(np.uint8)
+        _show(blended, f"The original and version {seen.place + 1} laid over each other")
+        st.caption(f"{1 - share:.0%} original, {share:.0%} version {seen.place + 1}. Click another version above.")
+    with middle:
+        difference = np.abs(seen.version.astype(np.int16) - seen.original).astype(np.uint8)
+        st.markdown("**What changed**")
+        _show(difference, "The difference of the two, brighter where it is larger")
+        st.caption(
+            f"Difference of each level, black where nothing changed: {difference.mean():.1f} of 255 on average, "
+            f"{difference.max()} at most."
+        )
+    with right:
+        st.markdown(f"**Version {seen.place + 1}**")
+        _table(seen)
+
+
+def _show(pixels: NDArray[np.uint8], alt: str) -> None:
+    st.image(
+        images.encode_png(figures.enlarge(images.to_rgb(pixels), LARGE_SIDE)),
+        width="stretch",
+        output_format="PNG",
+        alt=alt,
+    )
+
+
+def _table(seen: Seen) -> None:
+    """Each parameter of the policy, its range, and what was drawn."""
+    rows = []
+    for name in seen.policy.active:
+        if name in SUPPLEMENTS or name == "fill_mode":
+            continue
+        alone = Augmentation(**{name: getattr(seen.policy, name)})
+        said = " · ".join(describe(alone, seen.drawn[seen.place])) or "no"
+        if TRANSFORMS[name].family == "batch":
+            said = "see the label under it" if seen.mixed is not None else "only on a dataset's pictures"
+        rows.append(f"| `{name}` | {_range(getattr(seen.policy, name))} | {plain(said)} |")
+    if not rows:
+        st.info("The policy changes nothing.")
+        return
+    st.markdown("\n".join(["| Parameter | Range | Drawn |", "|---|---|---|", *rows]))
+
+
+def _range(value: object) -> str:
+    """A range as it is written in a table."""
+    if isinstance(value, tuple):
+        return " to ".join(f"{end:g}" for end in value)
+    return "yes" if value is True else f"{value:g}"
+
+
+def one_sweep(seen: Seen) -> None:
+    """One change alone, from one end of its range to the other."""
+    name = options.SWEEP.draw()
+    drawn = sweep(seen.policy, name, seen.original.shape)
+    policy = swept(seen.policy, name)
+    made = seen.policy.replay(seen.original, drawn)
+    versions(
+        [
+            Version(pixels, str(place + 1), describe(policy, values) or ["as it is"])
+            for place, (pixels, values) in enumerate(zip(made, drawn, strict=True))
+        ],
+        key="augmentation.swept",
+        alt=f"{TRANSFORMS[name].option.label}, from end to end",
+        columns=7 if len(drawn) > 9 else max(4, len(drawn)),
+        narrow=3,
+    )
+    said = plain(TRANSFORMS[name].option.help)
+    if name not in seen.policy.active:
+        said += " The policy does not use it: this is all that its slider offers."
+    st.caption(said)
+
+
+def fill_modes(seen: Seen) -> None:
+    """The same version with each way to fill gaps."""
+    gaps = any(TRANSFORMS[name].family == GEOMETRY and name == "fill_mode" for name in seen.policy.active)
+    policy = seen.policy if gaps else GAPS
+    drawn = seen.drawn[seen.place] if gaps else policy.sample(seen.original, 1, seen.asked.seed)[1][0]
+    shown = []
+    for mode, note in FILL_MODES.items():
+        made = replace(policy, fill_mode=mode).replay(seen.original, drawn)
+        current = mode == seen.policy.fill_mode
+        shown.append(Version(made, mode, [note], "chosen" if current else ""))
+    versions(shown, key="augmentation.fills", alt="The four ways to fill gaps", columns=4)
+    if gaps:
+        st.caption(
+            f"Version {seen.place + 1} four times, what was drawn for it unchanged: only the gaps differ. A network "
+            "sees them too: streaks, mirrored halves and black corners are things that it can learn."
+        )
+    else:
+        st.caption(
+            "The policy leaves no gaps, so this is a rotation of up to 30° and a shift of up to a quarter: "
+            f"{plain(', '.join(describe(policy, drawn)))}."
+        )
