@@ -50,6 +50,7 @@ bench: $(DEV_STAMP) $(PEERS_STAMP) ## ratios, each measured in one run
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_attribution.py
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_ascent.py
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_datasets.py
+	PYTHONPATH=. $(BIN)/python benchmarks/bench_augmentation.py
 
 faithfulness: $(RUN_STAMP) ## the table of docs/faithfulness.md: a quarter of an hour
 	PYTHONPATH=. $(BIN)/python benchmarks/faithfulness.py

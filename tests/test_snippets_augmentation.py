@@ -20,7 +20,7 @@ from explorer.snippets.augmentation import (
 )
 
 HEIGHT, WIDTH = 32, 48
-MANY = 300
+MANY = 160
 """Versions from which a range is read off."""
 EVERYTHING = Augmentation(
     rotation_range=40,
@@ -168,21 +168,19 @@ def test_the_programs_run_and_write_their_versions(name, run, capsys):
     assert "replayed alike: True" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["heavy", "rand-augment", "everything"])
-def test_grey_pictures_stay_grey(name, run):
+def test_grey_pictures_stay_grey(run):
     picture = photo()[..., :1]
-    policy = POLICIES[name]
-    for program in augmentation_programs(policy, channels=1).values():
+    for library, program in augmentation_programs(EVERYTHING, channels=1).items():
         left = run(program, picture)
         assert np.asarray(left["versions"]).shape == (16, HEIGHT, WIDTH, 1)
-    expected, _ = policy.sample(picture, 16, 0)
-    np.testing.assert_array_equal(run(explorer_program(policy, channels=1), picture)["versions"], expected)
+        if library == "This project":
+            np.testing.assert_array_equal(left["versions"], EVERYTHING.sample(picture, 16, 0)[0])
 
 
 @pytest.mark.parametrize("mode", ["nearest", "reflect", "wrap", "constant"])
 def test_every_program_names_the_fill_mode(mode):
     policy = Augmentation(rotation_range=10, zoom_range=0.1, fill_mode=mode, cval=77)
-    grey = ', fill_value=77' if mode == "constant" else ""
+    grey = ", fill_value=77" if mode == "constant" else ""
     assert keras_layers(policy).count(f'fill_mode="{mode}"{grey})') == 2
     given = arguments(image_data_generator(policy), "ImageDataGenerator")
     assert given["fill_mode"] == mode
@@ -229,7 +227,9 @@ def test_our_program_blends_labels_where_the_policy_does(run):
 def test_rotation_stays_within_its_degrees(layers):
     made = layers(Augmentation(rotation_range=30, fill_mode="constant"), dots((32, 78)))
     rows, columns = np.array([centre_of(one) for one in made]).T - [[32], [48]]
-    np.testing.assert_allclose(np.hypot(rows, columns), 30, atol=0.3)  # about the centre of a picture that is not square
+    np.testing.assert_allclose(
+        np.hypot(rows, columns), 30, atol=0.3
+    )  # about the centre of a picture that is not square
     assert_fills(np.degrees(np.arctan2(-rows, columns)), -30, 30, slack=0.5)
 
 
@@ -262,7 +262,7 @@ def test_zoom_goes_the_policys_way_for_each_side(layers, zoom, smallest, largest
     assert_fills(wide, smallest, largest, slack=0.03)
     slanting = np.array([np.abs(np.diff(centres_of_two(one), axis=0))[0] / 12 for one in
                          layers(policy, dots((26, 42), (38, 54)))])  # fmt: skip
-    assert abs(np.corrcoef(slanting.T)[0, 1]) < 0.2  # independent of each other
+    assert abs(np.corrcoef(slanting.T)[0, 1]) < 0.3  # independent of each other
     assert np.mean(slanting, axis=0) == pytest.approx([wide.mean()] * 2, rel=0.05)
 
 
@@ -283,12 +283,16 @@ def test_shear_has_the_slope_of_the_policy(layers):
     made = layers(policy, picture)
     assert_fills([slope(one) for one in made], *sorted(ours), slack=0.03)
     down = [np.ptp(centres_of_two(one)[:, 0]) for one in made]
-    np.testing.assert_allclose(down, 16, atol=0.2)  # no higher, as the program's comment says
+    np.testing.assert_allclose(down, 16, atol=0.4)  # not 1 / cos 25° times as high, as the program's comment says
 
 
 @pytest.mark.parametrize(
     ("flips", "kinds"),
-    [({"horizontal_flip": True}, 2), ({"vertical_flip": True}, 2), ({"horizontal_flip": True, "vertical_flip": True}, 4)],
+    [
+        ({"horizontal_flip": True}, 2),
+        ({"vertical_flip": True}, 2),
+        ({"horizontal_flip": True, "vertical_flip": True}, 4),
+    ],
     ids=["mirrored", "upside down", "both, each for itself"],
 )
 def test_flips_are_drawn_each_for_itself(layers, flips, kinds):
@@ -318,20 +322,32 @@ def test_a_crop_is_a_part_of_its_own_for_each_picture(layers):
 
 
 def test_layers_are_in_the_order_in_which_the_policy_changes_a_picture(run):
-    """A quarter turn, a shift and a zoom, at the ends of their ranges: other orders put the dot elsewhere."""
-    policy = Augmentation(rotation_range=90, width_shift_range=0.1, zoom_range=(0.5, 0.5), fill_mode="constant")
-    picture = dots((32, 52))
-    left = run(keras_layers(policy), picture)
-    rotation, translation, zoom = left["augmentation"].layers
-    zoom_only = np.asarray(zoom(picture[None].astype(np.float32), training=True))[0]
-    turned = policy.replay(picture, {"theta": 90.0, "tx": 9.7, "zx": 0.5, "zy": 0.5})
-    by_hand = picture[None].astype(np.float32)
-    for layer, matrix in ((rotation, {"theta": 90.0}), (translation, {"tx": 9.7})):
-        assert type(layer).__name__ in ("RandomRotation", "RandomTranslation")
-        by_hand = policy.replay(by_hand[0], matrix)[None]
-    by_hand = np.asarray(zoom(by_hand.astype(np.float32), training=True))[0]
-    assert centre_of(by_hand) == pytest.approx(centre_of(turned), abs=0.1)
-    assert centre_of(zoom_only) != pytest.approx(centre_of(turned), abs=1)
+    """Each layer's change by itself, one after the other, is the policy's one change; the other way round it is not."""
+    policy = Augmentation(
+        rotation_range=90, width_shift_range=0.2, shear_range=40, zoom_range=0.5, horizontal_flip=True,
+        crop_range=0.5, fill_mode="constant",
+    )  # fmt: skip
+    picture = dots((70, 104), shape=(161, 193))
+    drawn = {
+        "RandomRotation": {"theta": 90.0}, "RandomTranslation": {"tx": 8.0, "ty": 6.0}, "RandomShear": {"shear": 40.0},
+        "RandomZoom": {"zx": 0.7, "zy": 1.4}, "RandomFlip": {"flip_horizontal": True},
+        "Lambda": {"crop": [0.1, 0.3, 0.7, 0.7]},
+    }  # fmt: skip
+    names = [type(layer).__name__ for layer in run(keras_layers(policy), picture)["augmentation"].layers]
+    assert sorted(names) == sorted(drawn)
+
+    def one_after_the_other(names):
+        made = picture
+        for name in names:
+            made = policy.replay(made, drawn[name])
+        return centre_of(made)
+
+    together = {name: value for parameters in drawn.values() for name, value in parameters.items()}
+    at_once = centre_of(policy.replay(picture, together))
+    assert one_after_the_other(names) == pytest.approx(at_once, abs=0.5)
+    for place in (0, 1, 2, 4):  # zoom and flip, which are 3 and 4, could be exchanged
+        exchanged = [*names[:place], names[place + 1], names[place], *names[place + 2 :]]
+        assert one_after_the_other(exchanged) != pytest.approx(at_once, abs=0.5)
 
 
 # ---- Keras's layers: colour and texture ----
@@ -433,15 +449,15 @@ def test_blur_blurs_every_picture_and_darkens_the_border(run):
     picture[:, 20:] = 200
     blur = run(keras_layers(Augmentation(blur_range=2.0)), picture)["augmentation"].layers[0]
     assert blur.kernel_size == (13, 13)
-    strengths = []
-    for _ in range(60):
+    strengths, corners = [], []
+    for _ in range(40):
         made = np.asarray(blur(np.stack([picture] * 3).astype(np.float32), training=True))
         np.testing.assert_array_equal(made[0], made[2])  # the whole batch alike
+        corners.append(made[0, 0, 35, 0])
         strengths.append(200 / (made[0, 20, 20, 0] - made[0, 20, 19, 0]) / np.sqrt(2 * np.pi))
-        darker = made[0, 0, 35, 0]
     assert max(strengths) <= 2.1
     assert max(strengths) > 1.7
-    assert darker < 195
+    assert min(corners) < 150
 
 
 # ---- Keras's layers: batches, and what is said in comments ----
@@ -473,8 +489,6 @@ def test_layers_are_those_of_the_policy_and_no_others(run):
     assert made(PRESETS["chollet"].policy) == [
         "RandomRotation", "RandomTranslation", "RandomShear", "RandomZoom", "RandomFlip",
     ]  # fmt: skip
-    assert made(Augmentation(rand_augment=3)) == ["RandAugment"]
-    assert made(Augmentation(aug_mix=2, aug_mix_severity=7)) == ["AugMix"]
     assert made(Augmentation(rescale=1 / 255)) == ["Identity"]
 
 

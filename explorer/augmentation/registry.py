@@ -79,8 +79,8 @@ TRANSFORMS: Mapping[str, Transform] = MappingProxyType(
             GEOMETRY,
             Number("Random crop", 0.0, 0.0, 0.9, 0.01, "A part with sides of 1 − c to 1 times the whole, enlarged."),
         ),
-        "horizontal_flip": Transform(GEOMETRY, Flag("Mirror"), legacy=True),
-        "vertical_flip": Transform(GEOMETRY, Flag("Upside down"), legacy=True),
+        "horizontal_flip": Transform(GEOMETRY, Flag("Mirror ↔"), legacy=True),
+        "vertical_flip": Transform(GEOMETRY, Flag("Flip ↕"), legacy=True),
         "fill_mode": Transform(
             GEOMETRY,
             Choice(

@@ -40,16 +40,17 @@ def _plus(value: float, digits: int = 0) -> str:
 def _step(step: Step) -> str:
     name, strength = step
     unit = OPERATIONS[name].unit
-    return name if unit is None else f"{name} {strength:.3g}{unit}"
+    return name if unit is None else f"{name} {strength:z.2g}{unit}".replace("-", "−")
 
 
-def _chains(drawn: "Drawn") -> str:
+def _chains(drawn: "Drawn") -> list[str]:
+    """Each chain's share of the blend and the names of its operations."""
     mix = drawn["aug_mix"]
     chains = [
-        f"{mix['blend'] * weight:.0%} {' › '.join(map(_step, steps))}"
+        f"{mix['blend'] * weight:.0%} {' › '.join(name for name, _ in steps)}"
         for weight, steps in zip(mix["weights"], mix["chains"], strict=True)
     ]
-    return "; ".join([f"{1 - mix['blend']:.0%} itself", *chains])
+    return [f"{1 - mix['blend']:.0%} itself", *chains]
 
 
 WORDS: Mapping[str, Callable[[dict[str, Any]], str | list[str]]] = MappingProxyType(
@@ -73,7 +74,7 @@ WORDS: Mapping[str, Callable[[dict[str, Any]], str | list[str]]] = MappingProxyT
         "jpeg_quality": lambda drawn: f"JPEG {drawn['jpeg']}",
         "erasing_probability": lambda drawn: "erased" if drawn["erasing"] else "",
         "cutout": lambda _: "cut out",
-        "rand_augment": lambda drawn: ", ".join(map(_step, drawn["rand_augment"])),
+        "rand_augment": lambda drawn: list(map(_step, drawn["rand_augment"])),
         "aug_mix": _chains,
     }
 )

@@ -4,16 +4,17 @@ from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
+import streamlit as st
 
 from explorer import images, maps
-from explorer.augmentation import Augmentation
+from explorer.augmentation import Augmentation, pack
 from explorer.augmentation.applying import GEOMETRIC
 from explorer.augmentation.drawing import IDENTITY
 from explorer.augmentation.geometry import affine
 from explorer.ui import augmentation_options as options
 from explorer.ui import links, pickers
 from explorer.ui.augmentation_options import DATASET_SOURCE, PAGE
-from explorer.ui.augmentation_stage import Seen
+from explorer.ui.augmentation_stage import Seen, of_dataset
 from explorer.ui.frame import Download, Experiment, Explanation
 
 WHY = (
@@ -25,7 +26,13 @@ WHY = (
 
 def explanation(seen: Seen) -> Explanation:
     """Everything under the pictures."""
-    return Explanation(text=_text(seen), experiments=EXPERIMENTS, programs=_programs(seen), downloads=_downloads(seen))
+    return Explanation(
+        text=_text(seen),
+        experiments=EXPERIMENTS,
+        programs=_programs(seen),
+        downloads=_downloads(seen),
+        packing=partial(_packing, seen),
+    )
 
 
 def _text(seen: Seen) -> str:
@@ -76,13 +83,34 @@ def _programs(seen: Seen) -> Mapping[str, str]:
 
 
 def _downloads(seen: Seen) -> list[Download]:
-    name = "versions"
     return [
-        Download("The sixteen versions, PNG", f"{name}.png", "image/png", partial(_sheet, seen)),
+        Download(
+            f"{options.COUNT.current()} versions by class, zip", "versions.zip", "application/zip", partial(_zip, seen)
+        ),
+        Download("The sixteen versions, PNG", "versions.png", "image/png", partial(_sheet, seen)),
         Download("This version, PNG", f"version-{seen.place + 1}.png", "image/png", partial(_one, seen)),
         Download("The original, PNG", "picture.png", "image/png", lambda: images.encode_png(seen.original)),
         Download("The policy, JSON", "policy.json", "application/json", seen.policy.to_json),
     ]
+
+
+def _packing(seen: Seen) -> None:
+    """How many versions go into the zip."""
+    left, right = st.columns([1, 3], vertical_alignment="bottom")
+    with left:
+        options.COUNT.draw()
+    with right:
+        of = f"pictures of {seen.asked.split}, each class in its folder" if seen.of_dataset else "the picture"
+        st.caption(f"The zip has that many versions of {of}, what was drawn for each, and the policy.")
+
+
+def _zip(seen: Seen) -> bytes:
+    """Versions by class, the drawn values and the policy."""
+    count, asked = options.COUNT.current(), seen.asked
+    if not seen.of_dataset:
+        return pack(seen.policy, seen.originals, [0], [asked.chosen.label], count, seed=asked.seed)
+    source = of_dataset(asked, count)
+    return pack(seen.policy, source.originals, source.labels, source.class_names, count, seed=asked.seed)
 
 
 def _one(seen: Seen) -> bytes:

@@ -122,7 +122,7 @@ class NetworkName(Control):
 
 
 DATASET = DatasetChoice(
-    key=f"{PAGE}.dataset",
+    key=f"{PAGE}.dataset_name",  # the picker's own list of datasets has the shorter one
     label="Dataset",
     default="shapes",
     options={**HERE, OPENED: "the one open on the Datasets page"},
@@ -153,7 +153,7 @@ LABELS_ON = Select(
     options={"letters": "letters and digits, printed", **HERE},
     look="segments",
 )
-COUNT = Whole(key=f"{PAGE}.count", label="Versions in the zip", default=64, low=1, high=2000)
+COUNT = Whole(key=f"{PAGE}.count", label="Versions in the zip", default=64, low=1, high=500)
 
 TABS = frame.tabs(
     PAGE,

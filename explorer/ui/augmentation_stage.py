@@ -97,7 +97,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class _Source:
+class Source:
     """The pictures that are changed; attributes as of :class:`Seen`."""
 
     originals: Sequence[Images]
@@ -115,7 +115,7 @@ def look(asked: Asked, *, dark: bool) -> Seen:
         DatasetError: the dataset cannot be opened, or has no picture there.
         AugmentationError: a picture cannot be changed.
     """
-    source = _of_dataset(asked) if asked.source == DATASET_SOURCE else _of_picture(asked)
+    source = of_dataset(asked) if asked.source == DATASET_SOURCE else _of_picture(asked)
     made, drawn, mixed = cache.drawing(
         "versions", (source.key, asked.policy, asked.seed), lambda: _versions(asked.policy, source, asked.seed)
     )
@@ -136,7 +136,7 @@ def look(asked: Asked, *, dark: bool) -> Seen:
     )
 
 
-def _versions(policy: Augmentation, source: _Source, seed: int) -> tuple[Images, list[Drawn], Mixed | None]:
+def _versions(policy: Augmentation, source: Source, seed: int) -> tuple[Images, list[Drawn], Mixed | None]:
     """Sixteen versions: of one picture, or one of each, which MixUp and CutMix then blend."""
     if len(source.originals) == 1:
         made, drawn = policy.sample(source.originals[0], VERSIONS, seed)
@@ -149,26 +149,30 @@ def _versions(policy: Augmentation, source: _Source, seed: int) -> tuple[Images,
     return mixed.images, every, mixed
 
 
-def _of_picture(asked: Asked) -> _Source:
+def _of_picture(asked: Asked) -> Source:
     """The chosen picture, made small where it is large."""
     pixels = asked.chosen.picture.pixels
     small = images.reduce_to(pixels, WORK_SIDE)
     note = "" if small is pixels else f"{pixels.shape[0]} × {pixels.shape[1]} pixels, made smaller to "
-    return _Source([small], [asked.chosen.label], (), (), f"{asked.chosen.sha}-{WORK_SIDE}", note)
+    return Source([small], [asked.chosen.label], (), (), f"{asked.chosen.sha}-{WORK_SIDE}", note)
 
 
-def _of_dataset(asked: Asked) -> _Source:
-    """Sixteen pictures of a dataset, evenly from the split, so that every class is among them where they are sorted."""
+def of_dataset(asked: Asked, count: int = VERSIONS) -> Source:
+    """So many pictures of a dataset, class after class in turn.
+
+    Raises:
+        DatasetError: it cannot be opened, or the split is empty.
+    """
     dataset = _opened(asked.dataset)
     split = dataset.splits[asked.split]
     if not len(split):
         raise DatasetError(f"{dataset.name} has no pictures in {asked.split}. Choose another split.")
-    places = _spread(split.labels, VERSIONS)
+    places = _spread(split.labels, count)
     originals = [np.ascontiguousarray(images.reduce_to(split.images[place], WORK_SIDE)) for place in places]
     labels = [int(split.labels[place]) for place in places]
     names = [dataset.class_names[label] for label in labels]
     key = images.fingerprint(np.stack(originals))
-    return _Source(originals, names, labels, dataset.class_names, key)
+    return Source(originals, names, labels, dataset.class_names, key)
 
 
 def _spread(labels: NDArray[np.int64], count: int) -> list[int]:

@@ -51,12 +51,14 @@ class Explanation:
         experiments: three small ones.
         programs: name → Python source that reproduces the picture.
         downloads: files.
+        packing: draws choices about the files above them.
     """
 
     text: str
     experiments: Sequence[Experiment] = ()
     programs: Mapping[str, str] = field(default_factory=dict)
     downloads: Sequence[Download] = ()
+    packing: Callable[[], None] | None = None
 
 
 @contextmanager
@@ -133,8 +135,16 @@ def explain(
         libraries = st.tabs(list(explanation.programs))
         for library, program in zip(libraries, explanation.programs.values(), strict=True):
             library.code(program, language="python")
-    with download, st.container(horizontal=True):
-        for number, file in enumerate(explanation.downloads):
+    with download:
+        if explanation.packing is not None:
+            explanation.packing()
+        _draw_downloads(name, explanation.downloads)
+
+
+def _draw_downloads(name: str, downloads: Sequence[Download]) -> None:
+    """A button for each file."""
+    with st.container(horizontal=True):
+        for number, file in enumerate(downloads):
             st.download_button(
                 file.name,
                 data=file.make,
