@@ -129,7 +129,7 @@ TRANSFORMS: Mapping[str, Transform] = MappingProxyType(
             TEXTURE, Number("Erased at most", 0.33, 0.02, 0.8, 0.01, "Share of the picture; at least 0.02.")
         ),
         "cutout": Transform(
-            TEXTURE, Number("Cutout", 0.0, 0.0, 1.0, 0.05, "A grey square of this share of the shorter side.")
+            TEXTURE, Number("Cutout", 0.0, 0.0, 0.8, 0.05, "A grey square of this share of the shorter side.")
         ),
         "rand_augment": Transform(
             CHAINS, Number("RandAugment steps", 0, 0, 5, 1, "So many of fourteen changes, one after the other.")
