@@ -25,7 +25,7 @@ from explorer.augmentation import PRESETS, Augmentation
 from explorer.snippets.augmentation import keras_layers
 
 SIDE, BATCH, PICTURES = 150, 32, 512
-ROUNDS = 7
+ROUNDS = 5
 LARGE, SHOWN, VERSIONS = 1000, 320, 16
 """Sides of a 1-megapixel picture and of what the Augmentation page makes of it, and the versions that it shows."""
 PAGE_ROUNDS = 31

@@ -37,7 +37,7 @@ class Augmentation:
     Names and meanings of the first thirteen are those of Keras's ``ImageDataGenerator``: each picture draws its own
     values, evenly from the range. The others are described in :data:`~explorer.augmentation.TRANSFORMS`.
 
-    The order: shear, zoom, shifts, rotation, flips and crop, which are one affine map and one resampling; channel
+    The order: rotation, shifts, shear, zoom, flips and crop, which are one affine map and one resampling; channel
     shift, brightness, contrast; saturation, hue; grey; RandAugment; AugMix; blur; noise; JPEG; erasing; cutout. Then,
     on a batch, MixUp or CutMix, and at the very end ``rescale``.
 

@@ -44,8 +44,10 @@ NEIGHBOUR_BYTES = 400_000_000
 """Bytes of pictures that are read to find neighbours among them."""
 FEWEST_NEIGHBOURS = 200
 """As many are read even if they are larger."""
-NEAR = 1.25
+NEAR = 1.4
 """A changed picture may be so many times as far from its look-alike as that one is from the nearest of its class."""
+VOTERS = 3
+"""So many of its nearest neighbours have to be of one other class: a single odd picture convinces nobody."""
 SAME = 0.01
 """Distances below this are no difference: 1 − cosine."""
 NOWHERE = np.float32(-2)
@@ -53,7 +55,7 @@ NOWHERE = np.float32(-2)
 
 SURE = 0.01
 """A share has risen if a rise like it would come by accident with a lower probability."""
-BREAKING = 0.03
+BREAKING = 0.015
 """By so much the share that looks like another class has to rise to be worth a warning."""
 LOSING = 0.1
 """By so much the share that is nearest to another class has to rise to be worth a word."""
@@ -446,13 +448,27 @@ def _look(crowd: _Crowd, edges: Floats) -> _Looks:
     alike[places, crowd.asked] = NOWHERE  # a picture's own original is no neighbour
     same = crowd.labels[crowd.asked][:, None] == crowd.labels
     own = np.where(same, alike, NOWHERE).max(axis=1)
-    alike[same] = NOWHERE
-    nearest = alike.argmax(axis=1)
-    other = alike[places, nearest]
-    lost = np.flatnonzero((other >= own) & (other > 0))
+    others = np.where(same, NOWHERE, alike)
+    nearest = others.argmax(axis=1)
+    other = others[places, nearest]
     convincing = np.zeros(len(edges), np.bool_)
-    convincing[lost] = 1 - other[lost] <= NEAR * (1 - _cohesion(crowd, nearest[lost])) + SAME
+    lost = np.flatnonzero((other >= own) & (other > 0))
+    near = 1 - other[lost] <= NEAR * (1 - _cohesion(crowd, nearest[lost])) + SAME
+    convincing[lost] = near & _unanimous(crowd, alike[lost], crowd.labels[nearest[lost]])
     return _Looks(own, other, nearest, convincing)
+
+
+def _unanimous(crowd: _Crowd, alike: Floats, label: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the nearest ``VOTERS`` are of that class, or all of it where it is smaller: bool (L,).
+
+    Args:
+        crowd: the M neighbours.
+        alike: float32 (L, M).
+        label: int (L,).
+    """
+    rival = np.where(label[:, None] == crowd.labels, NOWHERE, alike).max(axis=1)
+    votes = (alike > rival[:, None]).sum(axis=1)
+    return np.asarray(votes >= np.minimum(VOTERS, np.bincount(crowd.labels)[label]))
 
 
 def _cohesion(crowd: _Crowd, chosen: NDArray[np.int64]) -> Floats:

@@ -5,6 +5,7 @@ Programs read ``picture.png``, which the page offers for download, and write arr
 
 from explorer.snippets.ascent import ascent_programs, diversify_programs, dream_programs, invert_programs
 from explorer.snippets.attribution import attribution_program
+from explorer.snippets.augmentation import augmentation_programs
 from explorer.snippets.datasets import dataset_programs, own_dataset_programs
 from explorer.snippets.feature_maps import feature_maps_program
 from explorer.snippets.kernels import LIBRARIES, kernel_program
@@ -13,6 +14,7 @@ __all__ = [
     "LIBRARIES",
     "ascent_programs",
     "attribution_program",
+    "augmentation_programs",
     "dataset_programs",
     "diversify_programs",
     "dream_programs",

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from explorer import images, maps
+from explorer import images, maps, snippets
 from explorer.augmentation import Augmentation, pack
 from explorer.augmentation.applying import GEOMETRIC
 from explorer.augmentation.drawing import IDENTITY
@@ -79,7 +79,7 @@ def _where(row: float, column: float, height: int, width: int) -> str:
 
 
 def _programs(seen: Seen) -> Mapping[str, str]:
-    return {"soon": f"{seen.policy!r}"}
+    return snippets.augmentation_programs(seen.policy, seed=seen.asked.seed, channels=seen.original.shape[2])
 
 
 def _downloads(seen: Seen) -> list[Download]:

@@ -1,7 +1,112 @@
-"""Whether what is on a picture is still what its label says."""
+"""The Augmentation page's question whether what is on a picture is still what its label says, with examples."""
 
-from explorer.ui.augmentation_stage import Seen
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from explorer.augmentation import TRANSFORMS, Augmentation, describe
+from explorer.augmentation.survival import BREAKING, Blame, Example, Survival, blame, glyphs, survival
+from explorer.ui import augmentation_options as options
+from explorer.ui import cache
+from explorer.ui.augmentation_options import LETTERS
+from explorer.ui.augmentation_stage import Seen, opened
+from explorer.ui.progress import progress
+from explorer.ui.texts import plain
+from explorer.ui.version_components import Version, versions
+
+Pictures = tuple[NDArray[np.uint8], NDArray[np.int64], Sequence[str], str]
+"""Pictures, labels, names of the classes, and what names them all."""
+
+SHOWN = 4
+"""Examples on the page."""
+EXAMPLE_BYTES = 3_000_000
+"""About what a survival with its examples takes."""
 
 
 def draw(seen: Seen) -> None:
-    """Placeholder."""
+    """The verdict for the chosen pictures, examples for it, and which parameter is to blame."""
+    name = options.LABELS_ON.draw()
+    pictures = _pictures(name)
+    found, parts = _asked(seen.policy, pictures, seen.asked.seed)
+    icon = ":material/warning:" if found.breaks else ":material/help:" if found.loses else ":material/check_circle:"
+    (st.warning if found.breaks else st.info)(plain(found.verdict), icon=icon)
+    examples = _different(found.examples)[:SHOWN]
+    if examples:
+        versions(
+            [shown for example in examples for shown in _three(seen.policy, example)],
+            key="augmentation.examples",
+            alt="Pictures before and after, and the picture of another class that each now resembles",
+            columns=6,
+            narrow=3,
+        )
+        st.caption("In threes: the picture, what chance made of it, and a picture of another class that this is like.")
+    if parts:
+        st.markdown(_table(parts))
+    st.caption(
+        "For each picture the one with the most similar edges is looked for, before and after; no network is asked. "
+        "What looks alike to edges need not to a person: look at the examples."
+    )
+
+
+def _pictures(name: str) -> Pictures:
+    """The pictures that are asked about.
+
+    Raises:
+        DatasetError: the dataset cannot be opened.
+    """
+    if name == LETTERS:
+        images, labels, names = glyphs()
+        return images, labels, names, LETTERS
+    dataset = opened(name)
+    return dataset.train.images, dataset.train.labels, dataset.class_names, dataset.key or name
+
+
+def _asked(policy: Augmentation, pictures: Pictures, seed: int) -> tuple[Survival, Sequence[Blame]]:
+    """Both answers; kept, and with a bar while they are looked for."""
+    images, labels, names, key = pictures
+
+    def make() -> tuple[Survival, Sequence[Blame]]:
+        with progress("augmentation.stop_labels", "Looking for look-alikes…", on_stop=options.leave_labels) as report:
+            found = survival(policy, images, labels, names, seed=seed, report=lambda share: report(share / 2))
+            return found, blame(policy, images, labels, names, seed=seed, report=lambda share: report((1 + share) / 2))
+
+    return cache.shelf().get_or_make(("survival", key, policy, seed), make, lambda _: EXAMPLE_BYTES)
+
+
+def _different(examples: Sequence[Example]) -> list[Example]:
+    """The convincing ones first, and of each pair of classes one before a second of any."""
+    told: dict[tuple[str, str], int] = {}
+    ranked = []
+    for place, example in enumerate(examples):
+        pair = (example.label, example.other)
+        ranked.append((not example.convincing, told.get(pair, 0), place))
+        told[pair] = told.get(pair, 0) + 1
+    return [examples[place] for _, _, place in sorted(ranked)]
+
+
+def _three(policy: Augmentation, example: Example) -> list[Version]:
+    """A picture, the same changed, and its look-alike."""
+    return [
+        Version(example.original, "before", [], example.label),
+        Version(example.changed, "after", describe(policy, example.drawn), f"still {example.label}?", "bad"),
+        Version(example.look_alike, "like", [], example.other),
+    ]
+
+
+def _table(parts: Sequence[Blame]) -> str:
+    """What each parameter does alone, the worst first."""
+    rows = [
+        f"| {plain(TRANSFORMS[one.parameter].option.label)} | {_share(one.convincing_after, one.convincing_before)} | "
+        f"{_share(one.after, one.before)} |"
+        for one in parts
+    ]
+    head = ["| Alone | looks like another class | is nearest to another class |", "|---|---|---|"]
+    return "\n".join([*head, *rows])
+
+
+def _share(after: float, before: float) -> str:
+    """A share, marked where it has risen by so much that it matters."""
+    mark = "**" if after - before >= BREAKING else ""
+    return f"{mark}{after:.0%}{mark} (unchanged {before:.0%})"

@@ -18,6 +18,7 @@ from explorer.ui.controls import Control, Select, Slider, Switch, Whole, of_opti
 from explorer.ui.texts import plain
 
 PAGE = "augmentation"
+LETTERS = "letters"
 VERSIONS = 16
 """Versions on the first screen."""
 PICTURE, DATASET_SOURCE = "picture", "dataset"
@@ -146,11 +147,11 @@ SWEEP = Select(
 )
 NETWORK = NetworkName(key=f"{PAGE}.model", label="Network", default="EfficientNetLite0")
 CAMS = Switch(key=f"{PAGE}.cams", label="Where it looks (Grad-CAM)", default=True)
-LABELS_ON = Select(
+LABELS_ON = DatasetChoice(
     key=f"{PAGE}.labels_on",
     label="Ask",
     default="mnist-small",
-    options={"letters": "letters and digits, printed", **HERE},
+    options={LETTERS: "letters and digits, printed", **HERE, OPENED: "the open dataset"},
     look="segments",
 )
 COUNT = Whole(key=f"{PAGE}.count", label="Versions in the zip", default=64, low=1, high=500)
@@ -291,6 +292,22 @@ def _policy(preset: str, values: Mapping[str, Any]) -> Augmentation:
 def again() -> None:
     """Draw anew."""
     SEED.put((SEED.current() + 1) % (SEED.high + 1))
+
+
+def open_labels(asked: Asked) -> None:
+    """Open that tab with pictures that the policy is likely to harm, or with the chosen dataset's."""
+    TABS.put("labels")
+    if asked.source == DATASET_SOURCE:
+        LABELS_ON.put(asked.dataset)
+    elif asked.policy.horizontal_flip or asked.policy.vertical_flip:
+        LABELS_ON.put(LETTERS)
+    else:
+        LABELS_ON.put("mnist-small")
+
+
+def leave_labels() -> None:
+    """*Stop* was pressed."""
+    TABS.put(frame.SEEING)
 
 
 def pick(place: int) -> None:

@@ -25,6 +25,8 @@ WORK_SIDE = 320
 """Longest side of a picture that is changed here, in pixels: about what a network reads."""
 TALLEST = 106
 """Most pixels that a version is high, so that four rows are on the first screen."""
+FAR = 90
+"""Degrees from which on a rotation gets a word of caution."""
 ORIGINAL_SIDE = 300
 """Longest side of the original on the page, at least about, in pixels."""
 
@@ -163,7 +165,7 @@ def of_dataset(asked: Asked, count: int = VERSIONS) -> Source:
     Raises:
         DatasetError: it cannot be opened, or the split is empty.
     """
-    dataset = _opened(asked.dataset)
+    dataset = opened(asked.dataset)
     split = dataset.splits[asked.split]
     if not len(split):
         raise DatasetError(f"{dataset.name} has no pictures in {asked.split}. Choose another split.")
@@ -182,7 +184,12 @@ def _spread(labels: NDArray[np.int64], count: int) -> list[int]:
     return [turns[place % len(turns)] for place in range(count)]
 
 
-def _opened(name: str) -> Dataset:
+def opened(name: str) -> Dataset:
+    """A dataset of the page's choice.
+
+    Raises:
+        DatasetError: it cannot be opened.
+    """
     if name == OPENED:
         return dataset_loading.shared(state.get(state.DATASET))
     return cache.dataset(name)
@@ -203,6 +210,7 @@ def draw(seen: Seen) -> None:
                 width="stretch",
                 help="Draws anew, as each epoch of training does.",
             )
+            _point_to_labels(seen)
         with right:
             versions(
                 [tile(seen, place) for place in range(VERSIONS)],
@@ -212,6 +220,23 @@ def draw(seen: Seen) -> None:
                 selected=seen.place,
                 on_pick=options.pick,
             )
+
+
+def _point_to_labels(seen: Seen) -> None:
+    """Where a policy mirrors, or turns far, a word of caution, and the way to the evidence."""
+    policy = seen.policy
+    if not (policy.horizontal_flip or policy.vertical_flip or policy.rotation_range >= FAR):
+        return
+    what = "Turned far" if not (policy.horizontal_flip or policy.vertical_flip) else "Mirrored"
+    st.caption(f"{what}, a cat is a cat, but a {'6 can be a 9' if what == 'Turned far' else 'b is a d'}.")
+    st.button(
+        "Do labels survive?",
+        key="augmentation.to_labels",
+        icon=":material/label:",
+        on_click=options.open_labels,
+        args=(seen.asked,),
+        type="tertiary",
+    )
 
 
 def _draw_original(seen: Seen) -> None:

@@ -123,6 +123,8 @@ def bilinear(image, drawn, fill_mode, cval=0):
             for down in (0, 1):
                 for right in (0, 1):
                     share = abs(1 - right - (x - left)) * abs(1 - down - (y - top))
-                    level += share * image[_inside(top + down, height, fill_mode), _inside(left + right, width, fill_mode)]
+                    level += (
+                        share * image[_inside(top + down, height, fill_mode), _inside(left + right, width, fill_mode)]
+                    )
             made[row, column] = level
     return made
