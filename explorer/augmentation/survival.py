@@ -2,15 +2,17 @@
 
 A picture's nearest neighbour is found by its edges. Their directions are laid down on a coarse grid, and two pictures
 are as alike as the cosine between their grids, at the best of a few small shifts. A changed picture that is nearest to
-another class has lost the look of its own. It has taken on the other's look, and its label is in doubt, if it is about
-as near to its look-alike as pictures of that class are to each other: the nearest-neighbour rule of novelty detection
-(D. Tax and R. Duin, "Data description in subspaces", 2000).
+another class has lost the look of its own. That alone may only mean that nothing here looks like it. It has taken on
+the other's look, and its label is in doubt, if its nearest pictures are all of that class and it is about as near to
+them as pictures of that class are to each other. Many that a person would mistake do not pass, so the share is a least
+one.
 """
 
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import cv2
@@ -56,7 +58,8 @@ NOWHERE = np.float32(-2)
 SURE = 0.01
 """A share has risen if a rise like it would come by accident with a lower probability."""
 BREAKING = 0.015
-"""By so much the share that looks like another class has to rise to be worth a warning."""
+"""By so much the share that looks like another class has to rise to be worth a warning. Few pass this strict test, and
+of those every label is in doubt."""
 LOSING = 0.1
 """By so much the share that is nearest to another class has to rise to be worth a word."""
 MOST_EXAMPLES = 12
@@ -76,7 +79,8 @@ class Example:
         other: name of that class.
         likeness: of the changed picture to its look-alike: cosine, at most 1.
         own_likeness: of the changed picture to the nearest other picture of its own class.
-        convincing: whether it is about as near to its look-alike as that one is to the nearest of its own class.
+        convincing: whether its ``VOTERS`` nearest pictures are all of that class, and it is about as near to its
+            look-alike as that one is to the nearest of its own class.
     """
 
     index: int
@@ -108,7 +112,7 @@ class Survival:
         pictures: how many were changed, each once.
         before: share whose nearest other picture is of another class, unchanged.
         after: the same, changed; its own original does not count as a neighbour.
-        convincing_before: share that is about as near to another class as that class's pictures are to each other.
+        convincing_before: share that looks like another class as examples do that are ``convincing``, unchanged.
         convincing_after: the same, changed.
         probability_lost: that ``before`` and ``after`` differ so, or more, by accident: exact one-sided McNemar test.
         probability: likewise of ``convincing_before`` and ``convincing_after``.
@@ -147,26 +151,27 @@ class Survival:
     @property
     def verdict(self) -> str:
         """What the evidence says, in words; class names are as they came."""
+        alike = f"{_percent(self.convincing_after, 1)}, unchanged {_percent(self.convincing_before, 1)}"
         nearest = f"{_percent(self.after)} are nearest to a picture of another class, unchanged {_percent(self.before)}"
-        alike = f"{_percent(self.convincing_after)}, unchanged {_percent(self.convincing_before)}"
         if self.breaks:
-            often = self.turned[0]
             found = (
-                f"Of {self.pictures:,} changed pictures {_percent(self.convincing_after)} look like another class, "
-                f"unchanged {_percent(self.convincing_before)} ({_probability(self.probability)}): they come about as "
-                f"near to one of its pictures as its own do. Most often {_quoted(often.label)} became "
-                f"{_quoted(often.other)} ({often.pictures:,}). Their labels are in doubt."
+                f"Of {self.pictures:,} changed pictures at least {alike}, look like another class "
+                f"({_probability(self.probability)}): their nearest pictures are of that class, and they come about as "
+                f"near to them as its own do. Their labels are in doubt."
             )
+            if self.turned:
+                most = self.turned[0]
+                found += f" Most often {_quoted(most.label)} became {_quoted(most.other)} ({most.pictures:,})."
         elif self.loses:
             found = (
-                f"Of {self.pictures:,} changed pictures {nearest} ({_probability(self.probability_lost)}). That they "
-                f"became that class is not shown: few come as near to it as its own pictures ({alike}). They may be "
-                f"hard to recognise."
+                f"Of {self.pictures:,} changed pictures {nearest} ({_probability(self.probability_lost)}). It is not "
+                f"shown that they became that class: as near to it as its own pictures come {alike}. They look unlike "
+                f"the pictures of their class, which alone breaks no label."
             )
         else:
             found = (
-                f"No evidence that labels break: of {self.pictures:,} changed pictures {nearest}, and as near to it "
-                f"as its own pictures come {alike}."
+                f"No evidence that labels break: of {self.pictures:,} changed pictures {nearest}, and as near to it as "
+                f"its own pictures come {alike}."
             )
         if self.doubtful:
             found += " Edges alone tell these classes apart badly, so this says little."
@@ -218,6 +223,7 @@ def survival(
     Raises:
         AugmentationError: there are too few pictures or classes, or the arrays do not go together.
 
+    >>> from explorer.augmentation.glyphs import glyphs
     >>> images, labels, names = glyphs()
     >>> mirrored = survival(Augmentation(horizontal_flip=True), images, labels, names)
     >>> mirrored.breaks, survival(Augmentation(), images, labels, names).breaks
@@ -232,9 +238,11 @@ def survival(
     drawn = _draw(policy, crowd, seed)
     after = _look(crowd, _changed(policy, crowd, drawn))
     tell(1.0)
-    lost = np.flatnonzero(~before.lost & after.lost)
+    lost = np.flatnonzero(~before.lost & after.lost).tolist()
     best_first = sorted(lost, key=lambda place: (not after.convincing[place], -after.margin[place], place))
-    turned = Counter((crowd.label(place), crowd.labels[after.nearest[place]]) for place in lost[after.convincing[lost]])
+    turned = Counter(
+        (crowd.label(place), crowd.labels[after.nearest[place]]) for place in lost if after.convincing[place]
+    )
     shares = np.bincount(crowd.labels) / len(crowd.labels)
     return Survival(
         pictures=len(crowd.asked),
@@ -245,7 +253,10 @@ def survival(
         probability_lost=_accident(before.lost, after.lost),
         probability=_accident(before.convincing, after.convincing),
         chance=float(1 - (shares**2).sum()),
-        examples=tuple(_example(policy, crowd, names, after, drawn, place) for place in best_first[:MOST_EXAMPLES]),
+        examples=tuple(
+            _example(crowd, names, after, place, policy=policy, drawn=drawn[place])
+            for place in best_first[:MOST_EXAMPLES]
+        ),
         turned=tuple(
             Turn(names[label], names[other], count)
             for (label, other), count in sorted(turned.items(), key=lambda item: (-item[1], item[0]))
@@ -337,7 +348,7 @@ class _Looks:
         own: float32 (Q,), likeness to the nearest other picture of the same class.
         other: float32 (Q,), likeness to the nearest picture of any other class.
         nearest: int (Q,), place of that one in the crowd.
-        convincing: bool (Q,), lost, and about as near to it as that class's pictures are to each other.
+        convincing: bool (Q,), as of an :class:`Example`.
     """
 
     own: Floats
@@ -362,10 +373,11 @@ def _crowd(images: Images, labels: Labels, names: Sequence[str], pictures: int, 
     Raises:
         AugmentationError: there are too few pictures or classes, or the arrays do not go together.
     """
+    labels = np.asarray(labels)
     _check(images, labels, names, pictures)
     most = max(FEWEST_NEIGHBOURS, min(MOST_NEIGHBOURS, NEIGHBOUR_BYTES // math.prod(images.shape[1:])))
     rows = np.random.default_rng(seed).permutation(len(images))[:most]
-    classes = np.asarray(labels, np.int64)[rows]
+    classes = labels[rows].astype(np.int64)
     asked = np.flatnonzero(np.bincount(classes)[classes] > 1)[:pictures]
     if not len(asked) or len(np.unique(classes)) < 2:
         raise AugmentationError(
@@ -376,14 +388,13 @@ def _crowd(images: Images, labels: Labels, names: Sequence[str], pictures: int, 
 
 def _check(images: Images, labels: Labels, names: Sequence[str], pictures: int) -> None:
     shape = np.shape(images)
-    if len(shape) != 4 or shape[3] not in (1, 3) or 0 in shape or images.dtype != np.uint8:
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or shape[3:] not in {(1,), (3,)} or 0 in shape:
         kind = getattr(images, "dtype", "no array")
         raise AugmentationError(f"Pictures are uint8 (N, H, W, 1 or 3), one or more; these are {kind} of {shape}.")
-    if np.shape(labels) != shape[:1] or labels.dtype.kind not in "iu":
-        kind = getattr(labels, "dtype", "no array")
+    if labels.shape != shape[:1] or labels.dtype.kind not in "iu":
         raise AugmentationError(
-            f"Each of the {shape[0]:,} pictures needs one whole number as its label; the labels are {kind} of the "
-            f"shape {np.shape(labels)}."
+            f"Each of the {shape[0]:,} pictures needs one whole number as its label; the labels are {labels.dtype} of "
+            f"the shape {labels.shape}."
         )
     if len(names) < 2:
         raise AugmentationError(f"Two or more classes are needed to mistake one for another; there are {len(names)}.")
@@ -512,17 +523,17 @@ def _unit(edges: Floats) -> Floats:
 
 
 def _example(
-    policy: Augmentation, crowd: _Crowd, names: Sequence[str], after: _Looks, drawn: Sequence[Drawn], place: int
+    crowd: _Crowd, names: Sequence[str], after: _Looks, place: int, *, policy: Augmentation, drawn: Drawn
 ) -> Example:
     row, near = int(crowd.rows[crowd.asked[place]]), after.nearest[place]
-    original = np.asarray(crowd.images[row])
+    original = np.array(crowd.images[row])
     return Example(
         index=row,
         original=original,
-        changed=applying.apply(policy, original, drawn[place]),
-        drawn=drawn[place],
+        changed=applying.apply(policy, original, drawn),
+        drawn=drawn,
         label=names[crowd.label(place)],
-        look_alike=np.asarray(crowd.images[crowd.rows[near]]),
+        look_alike=np.array(crowd.images[crowd.rows[near]]),
         other=names[crowd.labels[near]],
         likeness=float(after.other[place]),
         own_likeness=float(after.own[place]),
@@ -541,11 +552,12 @@ def _accident(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
     """
     worse, better = int((after & ~before).sum()), int((before & ~after).sum())
     differ = worse + better
-    return sum(math.comb(differ, count) for count in range(worse, differ + 1)) / 2**differ
+    ways = sum(math.comb(differ, count) for count in range(worse, differ + 1))
+    return float(Fraction(ways, 2**differ))
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+def _percent(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f} %"
 
 
 def _probability(value: float) -> str:
@@ -554,48 +566,3 @@ def _probability(value: float) -> str:
 
 def _quoted(name: str) -> str:
     return f"“{name if len(name) <= 40 else name[:39] + '…'}”"
-
-
-GLYPHS = "bdpqnuszE369MWNOXATH"
-"""What :func:`glyphs` draws. A mirror makes d of b and 3 of E; half a turn p of d, u of n, 9 of 6 and W of M."""
-FACES = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX)
-SLANTS = (-0.15, 0.0, 0.15)
-SIZES = (0.85, 1.0, 1.15)
-FINE = 6
-"""Glyphs are drawn this many times larger and then averaged, so that their edges are smooth."""
-
-
-def glyphs() -> tuple[Images, NDArray[np.int64], tuple[str, ...]]:
-    """Letters and digits, white on black: some that a mirror or half a turn makes others of, and some that it does not.
-
-    Each one in two faces, three sizes and three slants, as many to the left as to the right.
-
-    Returns:
-        uint8 (360, 28, 28, 1), int (360,), and the twenty names of the classes.
-
-    >>> images, labels, names = glyphs()
-    >>> images.shape, labels[:2].tolist(), names[0]
-    ((360, 28, 28, 1), [0, 0], 'b')
-    """
-    drawn = [
-        _glyph(character, face, size, slant)
-        for character in GLYPHS
-        for face in FACES
-        for size in SIZES
-        for slant in SLANTS
-    ]
-    each = len(drawn) // len(GLYPHS)
-    return np.stack(drawn)[..., None], np.repeat(np.arange(len(GLYPHS)), each), tuple(GLYPHS)
-
-
-def _glyph(character: str, face: int, size: float, slant: float) -> Images:
-    """One character in the middle: uint8 (28, 28)."""
-    side = SIDE * FINE
-    canvas = np.zeros((side, side), np.uint8)
-    cv2.putText(canvas, character, (side // 4, 2 * side // 3), face, 0.8 * FINE, 255, 2 * FINE, cv2.LINE_AA)
-    left, top, width, height = cv2.boundingRect(canvas)
-    middle_x, middle_y = left + (width - 1) / 2, top + (height - 1) / 2
-    turn = np.array([[size, slant], [0, size]])
-    move = (side - 1) / 2 - turn @ [middle_x, middle_y]
-    placed = cv2.warpAffine(canvas, np.column_stack([turn, move]), (side, side))
-    return np.asarray(cv2.resize(placed, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)

@@ -7,7 +7,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer.augmentation import TRANSFORMS, Augmentation, describe
-from explorer.augmentation.survival import BREAKING, Blame, Example, Survival, blame, glyphs, survival
+from explorer.augmentation.glyphs import glyphs
+from explorer.augmentation.survival import BREAKING, Blame, Example, Survival, blame, survival
 from explorer.ui import augmentation_options as options
 from explorer.ui import cache
 from explorer.ui.augmentation_options import LETTERS
@@ -29,7 +30,7 @@ def draw(seen: Seen) -> None:
     """The verdict for the chosen pictures, examples for it, and which parameter is to blame."""
     name = options.LABELS_ON.draw()
     pictures = _pictures(name)
-    found, parts = _asked(seen.policy, pictures, seen.asked.seed)
+    found = _survival(seen.policy, pictures, seen.asked.seed)
     icon = ":material/warning:" if found.breaks else ":material/help:" if found.loses else ":material/check_circle:"
     (st.warning if found.breaks else st.info)(plain(found.verdict), icon=icon)
     examples = _different(found.examples)[:SHOWN]
@@ -42,8 +43,8 @@ def draw(seen: Seen) -> None:
             narrow=3,
         )
         st.caption("In threes: the picture, what chance made of it, and a picture of another class that this is like.")
-    if parts:
-        st.markdown(_table(parts))
+    if seen.policy.active:
+        st.markdown(_table(_blame(seen.policy, pictures, seen.asked.seed)))
     st.caption(
         "For each picture the one with the most similar edges is looked for, before and after; no network is asked. "
         "What looks alike to edges need not to a person: look at the examples."
@@ -63,16 +64,26 @@ def _pictures(name: str) -> Pictures:
     return dataset.train.images, dataset.train.labels, dataset.class_names, dataset.key or name
 
 
-def _asked(policy: Augmentation, pictures: Pictures, seed: int) -> tuple[Survival, Sequence[Blame]]:
-    """Both answers; kept, and with a bar while they are looked for."""
+def _survival(policy: Augmentation, pictures: Pictures, seed: int) -> Survival:
+    """What becomes of the labels; kept, and with a bar while it is looked for."""
     images, labels, names, key = pictures
 
-    def make() -> tuple[Survival, Sequence[Blame]]:
+    def make() -> Survival:
         with progress("augmentation.stop_labels", "Looking for look-alikes…", on_stop=options.leave_labels) as report:
-            found = survival(policy, images, labels, names, seed=seed, report=lambda share: report(share / 2))
-            return found, blame(policy, images, labels, names, seed=seed, report=lambda share: report((1 + share) / 2))
+            return survival(policy, images, labels, names, seed=seed, report=report)
 
     return cache.shelf().get_or_make(("survival", key, policy, seed), make, lambda _: EXAMPLE_BYTES)
+
+
+def _blame(policy: Augmentation, pictures: Pictures, seed: int) -> Sequence[Blame]:
+    """What each parameter does alone; likewise."""
+    images, labels, names, key = pictures
+
+    def make() -> Sequence[Blame]:
+        with progress("augmentation.stop_blame", "Each change alone…", on_stop=options.leave_labels) as report:
+            return blame(policy, images, labels, names, seed=seed, report=report)
+
+    return cache.shelf().get_or_make(("blame", key, policy, seed), make, lambda _: 1000)
 
 
 def _different(examples: Sequence[Example]) -> list[Example]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from explorer import charts, figures, images, maps
 from explorer.datasets import Dataset, Split, survey
-from explorer.ui import cache, frame, map_components, pickers, site, state
+from explorer.ui import augmentation_options, cache, frame, map_components, pickers, site, state
 from explorer.ui import dataset_options as options
 from explorer.ui.dataset_loading import Opened
 from explorer.ui.dataset_surveying import surveyed
@@ -25,7 +25,13 @@ MOST_COLUMNS = 30
 """Classes that have a column at once; the others are on the next leaves."""
 SHOWN_SIDE = 320
 """Height and width of the picked picture, at most about, in pixels."""
-ONWARD = {"kernels": "Kernels", "feature_maps": "Feature maps", "filters": "Filters", "grad_cam": "Grad-CAM"}
+ONWARD = {
+    "kernels": "Kernels",
+    "augmentation": "Augmentation",
+    "feature_maps": "Feature maps",
+    "filters": "Filters",
+    "grad_cam": "Grad-CAM",
+}
 """The pages that a picture can go on to."""
 LISTED = 50
 """Files that were left out and are named."""
@@ -295,7 +301,13 @@ def picked(seen: Seen) -> None:
         st.caption("Take this picture along to")
     with st.container(horizontal=True):
         for page, name in ONWARD.items():
-            site.onward(page, name, f"datasets.to_{page}", pickers.use_pixels, (page, label, picture))
+            site.onward(page, name, f"datasets.to_{page}", _take_along, (page, label, picture))
+
+
+def _take_along(page: str, label: str, picture: NDArray[np.uint8]) -> None:
+    """Make the picture that of every page, and see to it that the next one shows it."""
+    pickers.use_pixels(page, label, picture)
+    augmentation_options.SOURCE.put(augmentation_options.PICTURE)
 
 
 def _was(size: Sequence[int], now: tuple[int, int]) -> str:

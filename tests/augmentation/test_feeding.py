@@ -250,11 +250,17 @@ def test_training_is_changed_and_shuffled_anew_in_each_epoch():
 
 def test_training_draws_from_the_policy():
     images, labels = np.repeat(colour(1), 8, axis=0), np.zeros(8, int)
-    train, _ = feeds((images, labels), (images, labels), PRESETS["chollet"].policy, batch_size=8)
-    first, second = listed(train)[0][0], listed(train)[0][0]
+
+    def epochs(seed):
+        train, _ = feeds((images, labels), (images, labels), PRESETS["chollet"].policy, batch_size=8, seed=seed)
+        return listed(train)[0][0], listed(train)[0][0]
+
+    first, second = epochs(seed=6)
     assert (first != images).any((1, 2, 3)).all()
     assert (first != second).any((1, 2, 3)).all()
     assert len(np.unique(first.reshape(8, -1), axis=0)) == 8
+    assert all((one == other).all() for one, other in zip(epochs(seed=6), (first, second), strict=True))
+    assert (epochs(seed=7)[0] != first).any((1, 2, 3)).all()
 
 
 def tiny(shape, classes):
