@@ -30,13 +30,22 @@ def as_picture(image: NDArray[Any]) -> Images:
         picture = picture[..., None]
     if picture.ndim != 3 or picture.shape[2] not in (1, 3) or picture.size == 0:
         raise AugmentationError(f"A picture has the shape (H, W, 3), (H, W, 1) or (H, W), not {np.shape(image)}.")
-    if picture.dtype == np.uint8:
-        return picture
-    if picture.dtype.kind not in "iuf" or not np.isfinite(picture).all():
+    return as_levels(picture)
+
+
+def as_levels(pictures: NDArray[Any]) -> Images:
+    """A picture or a batch as whole levels: uint8 of the same shape.
+
+    Raises:
+        AugmentationError: the values are no numbers, or all lie between 0 and 1.
+    """
+    if pictures.dtype == np.uint8:
+        return pictures
+    if pictures.dtype.kind not in "iuf" or not np.isfinite(pictures).all():
         raise AugmentationError("The picture holds values that are not finite numbers; they have to lie in 0–255.")
-    if picture.dtype.kind == "f" and 0 < picture.max() <= 1:
+    if pictures.dtype.kind == "f" and 0 < pictures.max(initial=0) <= 1:
         raise AugmentationError("The picture's values lie between 0 and 1; change it before it is divided by 255.")
-    return colour.rounded(picture)
+    return colour.rounded(pictures)
 
 
 def apply(policy: "Augmentation", image: Images, drawn: "Drawn") -> Images:

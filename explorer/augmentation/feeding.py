@@ -67,7 +67,7 @@ def _check(policy: "Augmentation", spec: Any) -> bool:
     parts = spec if isinstance(spec, tuple) else (spec,)
     shape = getattr(parts[0], "shape", None) if parts else None
     rank = getattr(shape, "rank", None)
-    if rank not in (3, 4):
+    if rank not in (3, 4) or shape[-1] not in (None, 1, 3):  # type: ignore[index]
         raise AugmentationError(
             "The dataset's elements have to be pictures (H, W, C) or batches (N, H, W, C), or tuples that begin with "
             f"them; they are {str(spec)[:200]}."

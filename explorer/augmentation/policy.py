@@ -215,10 +215,15 @@ class Augmentation:
 
         Returns:
             uint8 (N, H, W, C).
+
+        Raises:
+            AugmentationError: there are no pictures, or the seed is not allowed.
         """
-        made = np.empty(images.shape, np.uint8)
-        for index, image in enumerate(images):
-            picture = applying.as_picture(image)
+        if np.ndim(images) != 4 or np.shape(images)[3] not in (1, 3):
+            raise AugmentationError(f"A batch of pictures has the shape (N, H, W, 1 or 3), not {np.shape(images)}.")
+        levels, seed = applying.as_levels(np.asarray(images)), check_seed(seed)
+        made = np.empty_like(levels)
+        for index, picture in enumerate(levels):
             made[index] = applying.apply(self, picture, drawing.draw(self, picture.shape, seed, index))
         return made
 
