@@ -43,12 +43,14 @@ PLACES = 32
 leaves alone what the others draw."""
 
 
-def stream(seed: int, index: int) -> np.random.Generator:
+def stream(seed: int, index: int, part: int = 0) -> np.random.Generator:
     """The random numbers of one picture, which can be had without those of the pictures before it.
+
+    Parts of one picture's numbers that are drawn one by one, however many, do not move each other.
 
     The generator counts instead of going on from its last number: Philox, by Salmon and others, 2011.
     """
-    return np.random.Generator(np.random.Philox(key=np.array([seed, index], np.uint64)))
+    return np.random.Generator(np.random.Philox(counter=[0, 0, 0, part], key=np.array([seed, index], np.uint64)))
 
 
 def draw(policy: "Augmentation", shape: tuple[int, ...], seed: int, index: int) -> Drawn:
@@ -80,7 +82,7 @@ def draw(policy: "Augmentation", shape: tuple[int, ...], seed: int, index: int) 
         chosen = operations.choose(numbers, operations.RAND_AUGMENT, policy.rand_augment, policy.rand_augment_magnitude)
         drawn["rand_augment"] = chosen
     if policy.aug_mix:
-        drawn["aug_mix"] = operations.choose_chains(numbers, policy.aug_mix, policy.aug_mix_severity)
+        drawn["aug_mix"] = operations.choose_chains(stream(seed, index, 1), policy.aug_mix, policy.aug_mix_severity)
     return drawn
 
 
@@ -153,6 +155,8 @@ FACTORS = ("zx", "zy")
 NUMBERS = ("theta", "tx", "ty", "shear", *FACTORS)
 OPTIONAL = ("channel_shift_intensity", "brightness", "contrast", "saturation", "hue", "blur", "noise", "jpeg")
 LARGEST = 1e5
+MAX_BLUR = 100.0
+"""Pixels; a wider Gaussian would take minutes."""
 
 
 def checked(parameters: Mapping[str, Any]) -> Drawn:
@@ -174,9 +178,9 @@ def checked(parameters: Mapping[str, Any]) -> Drawn:
 
 
 def _is_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return False
-    return bool(abs(float(value)) <= LARGEST)  # which no infinity is, and no NaN
+    return bool(-LARGEST <= value <= LARGEST)  # which no infinity is, and no NaN
 
 
 def _is_factor(value: Any) -> bool:
@@ -203,6 +207,7 @@ KINDS = {
     **dict.fromkeys(NUMBERS, _is_number),
     **dict.fromkeys(FACTORS, _is_factor),
     **dict.fromkeys(OPTIONAL, _or_nothing),
+    "blur": lambda value: value is None or (_is_number(value) and 0 <= value <= MAX_BLUR),
     **dict.fromkeys(("noise_seed", "erasing_seed"), _is_seed),
     **dict.fromkeys(("flip_horizontal", "flip_vertical", "grey"), _is_flag),
     "crop": lambda value: _is_box(value) and value[2] > 0 and value[3] > 0,

@@ -100,13 +100,33 @@ def feeds(
 
     Returns:
         Two pipelines of (float32 (N, H, W, C), labels).
+
+    Raises:
+        AugmentationError: pictures and labels do not go together, or a number is not allowed.
     """
+    _check_pair(train, classes)
+    _check_pair(validation, classes)
+    if batch_size < 1:
+        raise AugmentationError(f"A batch has 1 or more pictures, not {batch_size}.")
     from explorer.augmentation.policy import Augmentation  # noqa: PLC0415
 
     order = _batches(train, batch_size, classes, seed)
     as_it_is = Augmentation(rescale=policy.rescale)
     plain = as_it_is.map(_batches(validation, batch_size, classes, None))
     return policy.map(order, seed=seed).prefetch(2), plain.prefetch(2)
+
+
+def _check_pair(pair: Labelled, classes: int | None) -> None:
+    """Raise an AugmentationError where pictures and labels do not go together."""
+    images, labels = pair[0], np.asarray(pair[1])
+    if np.ndim(images) != 4 or len(images) != len(labels):
+        raise AugmentationError(
+            f"Pictures (N, H, W, C) and labels (N,) go together, not {np.shape(images)} and {labels.shape}."
+        )
+    if classes is not None and (labels.ndim != 1 or labels.dtype.kind not in "iu"):
+        raise AugmentationError("Labels that are made one-hot are whole numbers, one for each picture.")
+    if classes is not None and len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise AugmentationError(f"The labels go from {labels.min()} to {labels.max()}; {classes} classes were given.")
 
 
 def _batches(pair: Labelled, batch_size: int, classes: int | None, seed: int | None) -> "tf.data.Dataset":

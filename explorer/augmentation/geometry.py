@@ -136,6 +136,7 @@ def _inside(places: Matrix, side: int) -> NDArray[np.bool_]:
 def _wrapped(places: Matrix, side: int) -> NDArray[np.float32]:
     """Into 0 to side − 1, as SciPy's mode "wrap" does it: the last pixel and the first lie on each other."""
     period = max(1, side - 1)
-    turns = np.where(places < 0, np.ceil(-places / period), np.where(places > side - 1, -np.floor(places / period), 0))
+    before, behind = places < -ROUNDING, places > side - 1 + ROUNDING
+    turns = np.where(before, np.ceil(-places / period), np.where(behind, -np.floor(places / period), 0))
     inside: NDArray[np.float32] = np.clip(places + turns * period, 0, side - 1).astype(np.float32)
     return inside

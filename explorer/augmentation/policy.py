@@ -1,7 +1,6 @@
 """The policy: which random changes are made to pictures, and how strong they are at most."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
@@ -26,6 +25,8 @@ MAX_SHIFT = 10_000
 """Largest shift in pixels."""
 MAX_FACTOR = 10.0
 """Largest zoom and brightness."""
+LARGEST = 1e30
+"""Of any number: one that is 32 bits wide can still hold it."""
 MAX_SHEAR = 80.0
 """At 90° nothing would be left of the picture."""
 
@@ -204,6 +205,11 @@ class Augmentation:
         picture = applying.as_picture(image)
         if isinstance(parameters, Mapping):
             return applying.apply(self, picture, drawing.checked(parameters))
+        most = MAX_AUGMENTED_BYTES // picture.size
+        if not isinstance(parameters, list | tuple) or not 1 <= len(parameters) <= most:
+            raise AugmentationError(
+                f"The drawn parameters are a dictionary, or a list of 1 to {most:,} of them, as sample() returns it."
+            )
         return np.stack([applying.apply(self, picture, drawing.checked(one)) for one in parameters])
 
     def augment(self, images: NDArray[Any], seed: int) -> Images:
@@ -277,7 +283,7 @@ def _number(value: object) -> float | int | None:
     """A finite number as plain Python; None for anything else."""
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
         return None
     return value
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from explorer.augmentation.drawing import IDENTITY
 from explorer.augmentation.operations import OPERATIONS, Step
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def describe(policy: "Augmentation", drawn: "Drawn") -> list[str]:
     >>> describe(Augmentation(rotation_range=40), {"theta": -12.34})
     ['↻ 12.3°']
     """
+    drawn = {**IDENTITY, **drawn}
     said = [WORDS[name](drawn) for name in policy.active if name in WORDS]
     return [text for texts in said for text in ([texts] if isinstance(texts, str) else texts) if text]
 

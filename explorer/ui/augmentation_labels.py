@@ -72,7 +72,7 @@ def _survival(policy: Augmentation, pictures: Pictures, seed: int) -> Survival:
         with progress("augmentation.stop_labels", "Looking for look-alikes…", on_stop=options.leave_labels) as report:
             return survival(policy, images, labels, names, seed=seed, report=report)
 
-    return cache.shelf().get_or_make(("survival", key, policy, seed), make, lambda _: EXAMPLE_BYTES)
+    return cache.shelf().get_or_make(("survival", key, policy.to_json(), seed), make, lambda _: EXAMPLE_BYTES)
 
 
 def _blame(policy: Augmentation, pictures: Pictures, seed: int) -> Sequence[Blame]:
@@ -83,7 +83,7 @@ def _blame(policy: Augmentation, pictures: Pictures, seed: int) -> Sequence[Blam
         with progress("augmentation.stop_blame", "Each change alone…", on_stop=options.leave_labels) as report:
             return blame(policy, images, labels, names, seed=seed, report=report)
 
-    return cache.shelf().get_or_make(("blame", key, policy, seed), make, lambda _: 1000)
+    return cache.shelf().get_or_make(("blame", key, policy.to_json(), seed), make, lambda _: 1000)
 
 
 def _different(examples: Sequence[Example]) -> list[Example]:

@@ -119,7 +119,9 @@ def look(asked: Asked, *, dark: bool) -> Seen:
     """
     source = of_dataset(asked) if asked.source == DATASET_SOURCE else _of_picture(asked)
     made, drawn, mixed = cache.drawing(
-        "versions", (source.key, asked.policy, asked.seed), lambda: _versions(asked.policy, source, asked.seed)
+        "versions",
+        (source.key, asked.policy.to_json(), asked.seed),
+        lambda: _versions(asked.policy, source, asked.seed),
     )
     place = options.VERSION.current() - 1
     return Seen(

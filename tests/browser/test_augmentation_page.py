@@ -228,6 +228,7 @@ def test_every_pixel_of_a_small_picture_is_the_policy_s_own(person):
     person.get_by_role("img", name="A digit (16 × 16)", exact=True).click()
     shows(person, words, said(CHOLLET, DIGIT))
     np.testing.assert_array_equal(pixels(person)[:, ::4, ::4], CHOLLET.sample(DIGIT)[0])
+    assert grid(person).bounding_box()["height"] < 660  # square ones too: four rows below the title
     choose(person, "Heavy")
     shows(person, words, said(HEAVY, DIGIT))
     shown = pixels(person)
