@@ -43,3 +43,16 @@ class AugmentationError(ExplorerError):
 
 class DownloadError(ExplorerError):
     """A file that cannot be had from the web; whoever asked for it says what can be done instead."""
+
+
+def shown(value: object) -> str:
+    """A value as it is quoted in a sentence: of a long one the beginning.
+
+    >>> shown("x" * 100)[-3:], shown(1.5)
+    ('xx…', '1.5')
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        return "a huge number"
+    return text if len(text) <= 60 else text[:59] + "…"

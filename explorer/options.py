@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explorer.errors import MethodError
+from explorer.errors import MethodError, shown
 
 Value = float | int | str | bool
 
@@ -40,7 +40,7 @@ class Number:
         allowed = (int, np.integer) if self.whole else (int, float, np.integer, np.floating)
         if isinstance(value, bool) or not isinstance(value, allowed) or not self.low <= value <= self.high:
             kind = "a whole number" if self.whole else "a number"
-            raise MethodError(f"{name} is {value!r}; it is {kind} from {self.low:g} to {self.high:g}.")
+            raise MethodError(f"{name} is {shown(value)}; it is {kind} from {self.low:g} to {self.high:g}.")
         return int(value) if self.whole else float(value)
 
 
@@ -63,7 +63,7 @@ class Choice:
     def check(self, name: str, value: object) -> Value:
         """The value, or a :class:`MethodError` that says what is allowed."""
         if not isinstance(value, str) or value not in self.choices:
-            raise MethodError(f"{name} is {value!r}; it can be {', '.join(self.choices)}.")
+            raise MethodError(f"{name} is {shown(value)}; it can be {', '.join(self.choices)}.")
         return value
 
 
@@ -84,7 +84,7 @@ class Flag:
     def check(self, name: str, value: object) -> Value:
         """The value, or a :class:`MethodError` that says what is allowed."""
         if not isinstance(value, bool | np.bool_):
-            raise MethodError(f"{name} is {value!r}; it can be True or False.")
+            raise MethodError(f"{name} is {shown(value)}; it can be True or False.")
         return bool(value)
 
 
@@ -114,7 +114,8 @@ class Interval:
         numbers = [end for end in ends if isinstance(end, int | float | np.number) and not isinstance(end, bool)]
         if not (len(ends) == len(numbers) == 2 and self.low <= numbers[0] <= numbers[1] <= self.high):
             raise MethodError(
-                f"{name} is {value!r}; it is two numbers from {self.low:g} to {self.high:g}, the smaller one first."
+                f"{name} is {shown(value)}; it is two numbers from {self.low:g} to {self.high:g}, "
+                "the smaller one first."
             )
         return float(numbers[0]), float(numbers[1])
 

@@ -57,6 +57,8 @@ MAX_GROWTH_BYTES = 24 * MEGABYTE
 """Bytes of pictures kept of one growth, for its animation and its scores."""
 MAX_AUGMENTED_BYTES = 1_000 * MEGABYTE
 """Most bytes of random versions that are made of a picture at once."""
+MAX_AUGMENTED_SIDE = 32_766
+"""Largest side of a picture that is changed at random, in pixels: OpenCV's own limit."""
 MAX_POLICY_BYTES = 20_000
 """Longest JSON text of an augmentation policy."""
 MAX_ENTRY_RATIO = 200
@@ -96,6 +98,7 @@ class Settings:
         weights_dir: folder in which weights of published networks are looked for first; ``EXPLORER_WEIGHTS_DIR``.
         max_ascent_work: most pixels × pictures × steps of one gradient ascent.
         max_ascent_pixels: most pixels × pictures that grow together.
+        max_packed_versions: most augmented versions of one zip.
         max_shown_side: pictures are sent to the browser at most this wide and high, in pixels.
         max_upload_bytes: most bytes of one upload to the Datasets page.
         max_archive_bytes: largest zip archive that is opened, in bytes.
@@ -117,6 +120,7 @@ class Settings:
     weights_dir: Path | None = None
     max_ascent_work: float = 4e9
     max_ascent_pixels: float = 70e6
+    max_packed_versions: int = 500
     max_shown_side: int = 1460  # Streamlit would shrink a wider one again, and blur it
     max_upload_bytes: int = 500 * MEGABYTE
     max_archive_bytes: int = 2_000 * MEGABYTE
@@ -139,6 +143,7 @@ HOSTED = replace(
     max_image_pixels=16 * MEGAPIXEL,
     max_ascent_work=40e6,
     max_ascent_pixels=1.5e6,
+    max_packed_versions=100,
     max_upload_bytes=100 * MEGABYTE,
     max_archive_bytes=100 * MEGABYTE,
     max_archive_entries=20_000,

@@ -14,12 +14,12 @@ from explorer.ui import (
 
 with frame.page(
     "Augmentation",
-    "Sixteen versions of a picture, drawn by chance from the ranges on the left: what a network would train on.",
+    "Sixteen versions, drawn by chance from a policy's ranges: what a network would train on.",
 ):
     visit = links.restore("augmentation", augmentation_options.CONTROLS)
     frame.notes(visit.notes)
     asked = augmentation_options.choose()
-    seen = augmentation_stage.look(asked, dark=frame.is_dark())
+    seen = augmentation_stage.look(asked)
     augmentation_stage.draw(seen)
     links.share("augmentation", augmentation_options.CONTROLS)
 

@@ -160,7 +160,7 @@ def test_the_programs_run_and_write_their_versions(name, run, capsys):
         levels = np.clip(np.rint(np.asarray(left["versions"]) / scale), 0, 255)
         np.testing.assert_array_equal(made, levels)
         changed = sum(not np.array_equal(one, picture) for one in made)
-        legacy = any(TRANSFORMS[one].legacy for one in policy.active)
+        legacy = any(TRANSFORMS[one].legacy for one in policy.active if one not in ("fill_mode", "cval"))
         if not policy.active or (library == "ImageDataGenerator" and not legacy):
             assert changed == 0
         else:

@@ -5,8 +5,7 @@ class Versions {
     this.tiles = [];
     this.at = 0;
     this.grid = element("div", { class: "versions", role: "listbox", "data-testid": "versions" });
-    this.hint = element("p", { class: "detail" });
-    this.root = element("div", { class: "explorer" }, this.grid, this.hint);
+    this.root = element("div", { class: "explorer" }, this.grid);
     host.append(this.root);
     this.grid.addEventListener("click", (event) => {
       const index = this.tiles.indexOf(event.target.closest("[role=option]"));
@@ -21,13 +20,13 @@ class Versions {
     this.sent = sent;
     this.pick = pick;
     this.grid.setAttribute("aria-label", sent.alt);
+    this.grid.dataset.picks = sent.picks;
+    this.grid.dataset.brief = sent.brief;
     this.grid.style.setProperty("--columns", sent.columns);
     this.grid.style.setProperty("--narrow", sent.narrow);
     this.grid.style.setProperty("--tallest", `${sent.tallest}px`);
     if (this.tiles.length !== sent.tiles.length) this.build(sent.tiles.length);
     sent.tiles.forEach((tile, index) => this.fill(this.tiles[index], tile));
-    this.hint.textContent = sent.hint;
-    this.hint.hidden = !sent.hint;
     this.mark(sent.selected);
   }
 
@@ -53,6 +52,7 @@ class Versions {
     node.querySelector(".mark").textContent = mark;
     node.querySelector(".mark").hidden = !mark;
     node.querySelector(".drawn").replaceChildren(...words.flatMap((word) => [element("i", {}, word), " "]));
+    node.title = this.sent.brief ? words.join(" · ") : "";
     node.setAttribute("aria-label", [title, mark, ...words].filter(Boolean).join(", "));
   }
 
@@ -85,7 +85,10 @@ class Versions {
   }
 
   mark(index) {
-    this.tiles.forEach((tile, place) => tile.setAttribute("aria-selected", String(place === index)));
+    for (const [place, tile] of this.tiles.entries()) {
+      if (this.sent.picks) tile.setAttribute("aria-selected", String(place === index));
+      else tile.removeAttribute("aria-selected");
+    }
   }
 
   close() {

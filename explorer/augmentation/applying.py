@@ -9,6 +9,7 @@ from explorer.augmentation import colour, operations, texture
 from explorer.augmentation.drawing import IDENTITY
 from explorer.augmentation.geometry import affine, warp
 from explorer.errors import AugmentationError
+from explorer.settings import MAX_AUGMENTED_SIDE
 
 if TYPE_CHECKING:
     from explorer.augmentation.drawing import Drawn
@@ -28,9 +29,15 @@ def as_picture(image: NDArray[Any]) -> Images:
     picture = np.asarray(image)
     if picture.ndim == 2:
         picture = picture[..., None]
+    if max(picture.shape) > MAX_AUGMENTED_SIDE:
+        raise AugmentationError(f"Sides are at most {MAX_AUGMENTED_SIDE:,} pixels here, not {max(picture.shape):,}.")
     if picture.ndim != 3 or picture.shape[2] not in (1, 3) or picture.size == 0:
         raise AugmentationError(f"A picture has the shape (H, W, 3), (H, W, 1) or (H, W), not {np.shape(image)}.")
     return as_levels(picture)
+
+
+NORMALISED = 8
+"""Pictures with negative values and none above this are taken for normalised ones, not for levels."""
 
 
 def as_levels(pictures: NDArray[Any]) -> Images:
@@ -43,8 +50,12 @@ def as_levels(pictures: NDArray[Any]) -> Images:
         return pictures
     if pictures.dtype.kind not in "iuf" or not np.isfinite(pictures).all():
         raise AugmentationError("The picture holds values that are not finite numbers; they have to lie in 0–255.")
-    if pictures.dtype.kind == "f" and 0 < pictures.max(initial=0) <= 1:
-        raise AugmentationError("The picture's values lie between 0 and 1; change it before it is divided by 255.")
+    low, high = pictures.min(initial=0), pictures.max(initial=0)
+    if pictures.dtype.kind == "f" and (0 < high <= 1 or (low < 0 and high <= NORMALISED)):
+        raise AugmentationError(
+            f"The values lie between {low:.3g} and {high:.3g}; change pictures before they are divided by 255 or "
+            "normalised."
+        )
     return colour.rounded(pictures)
 
 

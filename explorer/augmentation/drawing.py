@@ -128,7 +128,7 @@ def _between(u: float, low: float, high: float) -> float:
 
 def _shift(u: float, span: float, side: int) -> float:
     """Pixels: a share of the side when below 1; whole pixels, fewer than ``span``, when that is an int."""
-    if isinstance(span, int) and span >= 1:
+    if isinstance(span, int) and span >= 1:  # evenly; Keras draws 0 twice as often as any other
         return float(math.floor(u * (2 * span - 1)) - (span - 1))
     return _around(u, span * side if span < 1 else span)
 
@@ -155,6 +155,8 @@ FACTORS = ("zx", "zy")
 NUMBERS = ("theta", "tx", "ty", "shear", *FACTORS)
 OPTIONAL = ("channel_shift_intensity", "brightness", "contrast", "saturation", "hue", "blur", "noise", "jpeg")
 LARGEST = 1e5
+MAX_ZOOM = 100.0
+"""Far more than a policy draws, and few enough mirrorings at the border."""
 MAX_BLUR = 100.0
 """Pixels; a wider Gaussian would take minutes."""
 
@@ -184,7 +186,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_factor(value: Any) -> bool:
-    return _is_number(value) and bool(value > 0)
+    return _is_number(value) and bool(0 < value <= MAX_ZOOM)
 
 
 def _is_seed(value: Any) -> bool:
@@ -210,7 +212,7 @@ KINDS = {
     "blur": lambda value: value is None or (_is_number(value) and 0 <= value <= MAX_BLUR),
     **dict.fromkeys(("noise_seed", "erasing_seed"), _is_seed),
     **dict.fromkeys(("flip_horizontal", "flip_vertical", "grey"), _is_flag),
-    "crop": lambda value: _is_box(value) and value[2] > 0 and value[3] > 0,
+    "crop": lambda value: _is_box(value) and max(value) <= 1 and value[2] > 0 and value[3] > 0,
     **dict.fromkeys(("erasing", "cutout"), lambda value: value is None or _is_box(value)),
     "rand_augment": operations.are_steps,
     "aug_mix": operations.are_chains,

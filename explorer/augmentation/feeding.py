@@ -3,11 +3,14 @@
 TensorFlow is imported inside, so that a page can show versions of a picture without waiting for it.
 """
 
+import itertools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.augmentation.drawing import stream
 from explorer.errors import AugmentationError
 
 if TYPE_CHECKING:
@@ -19,14 +22,35 @@ Labelled = tuple[NDArray[np.uint8], NDArray[Any]]
 """Pictures uint8 (N, H, W, C) and their labels, int (N,) or one-hot (N, K)."""
 
 
-def seeds(seed: int) -> "tf.data.Dataset":
-    """A seed for each element of a pipeline: other ones in each epoch, the same ones for the same ``seed``."""
+EPOCHS, ORDERS = 2**63 + 1, 2**63 + 2
+"""Places of the seeds of an epoch's batches, and of its order, among the streams of pictures."""
+AT_ONCE = 256
+"""Seeds drawn at once."""
+
+
+def seeds(seed: int, epoch: int = 0) -> "tf.data.Dataset":
+    """A seed for each element of a pipeline: other ones in each epoch, the same ones for the same ``seed``.
+
+    TensorFlow's own ``Dataset.random`` also depends on ``tf.random.set_seed``, and cannot begin at a later epoch.
+
+    Args:
+        seed: the same gives the same.
+        epoch: the number of the first run through the pipeline.
+    """
     import tensorflow as tf  # noqa: PLC0415
 
-    return tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
+    epochs = itertools.count(epoch)
+
+    def numbers() -> Iterator[NDArray[np.int64]]:
+        drawn = stream(seed, EPOCHS, next(epochs))
+        while True:
+            yield drawn.integers(2**63, size=AT_ONCE, dtype=np.int64, endpoint=False)
+
+    made = tf.data.Dataset.from_generator(numbers, output_signature=tf.TensorSpec((AT_ONCE,), tf.int64)).unbatch()
+    return made.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
 
-def mapped(policy: "Augmentation", dataset: "tf.data.Dataset", seed: int) -> "tf.data.Dataset":
+def mapped(policy: "Augmentation", dataset: "tf.data.Dataset", seed: int, epoch: int) -> "tf.data.Dataset":
     """What :meth:`Augmentation.map` does."""
     import tensorflow as tf  # noqa: PLC0415
 
@@ -55,7 +79,7 @@ def mapped(policy: "Augmentation", dataset: "tf.data.Dataset", seed: int) -> "tf
         levels = tf.cast(made, tf.float32) * scale
         return (levels, *rest) if isinstance(element, tuple) else levels
 
-    return tf.data.Dataset.zip((dataset, seeds(seed))).map(one, num_parallel_calls=tf.data.AUTOTUNE)
+    return tf.data.Dataset.zip((dataset, seeds(seed, epoch))).map(one, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _check(policy: "Augmentation", spec: Any) -> bool:
@@ -87,6 +111,7 @@ def feeds(
     batch_size: int = 32,
     classes: int | None = None,
     seed: int = 0,
+    epoch: int = 0,
 ) -> tuple["tf.data.Dataset", "tf.data.Dataset"]:
     """What ``model.fit`` is given: pictures to learn from, changed anew in each epoch, and others as they are.
 
@@ -96,7 +121,8 @@ def feeds(
         policy: the changes.
         batch_size: pictures in a batch, at least 1.
         classes: makes labels one-hot, which MixUp and CutMix need; None leaves them as they are.
-        seed: of the order and of the changes.
+        seed: of the order and of the changes; the same gives the same, epoch by epoch.
+        epoch: the number of the first one, for a training that goes on.
 
     Returns:
         Two pipelines of (float32 (N, H, W, C), labels).
@@ -110,10 +136,10 @@ def feeds(
         raise AugmentationError(f"A batch has 1 or more pictures, not {batch_size}.")
     from explorer.augmentation.policy import Augmentation  # noqa: PLC0415
 
-    order = _batches(train, batch_size, classes, seed)
+    order = _batches(train, batch_size, classes, _order(len(train[0]), seed, epoch))
     as_it_is = Augmentation(rescale=policy.rescale)
-    plain = as_it_is.map(_batches(validation, batch_size, classes, None))
-    return policy.map(order, seed=seed).prefetch(2), plain.prefetch(2)
+    plain = as_it_is.map(_batches(validation, batch_size, classes, _order(len(validation[0]), None, 0)))
+    return policy.map(order, seed=seed, epoch=epoch).prefetch(2), plain.prefetch(2)
 
 
 def _check_pair(pair: Labelled, classes: int | None) -> None:
@@ -129,19 +155,31 @@ def _check_pair(pair: Labelled, classes: int | None) -> None:
         raise AugmentationError(f"The labels go from {labels.min()} to {labels.max()}; {classes} classes were given.")
 
 
-def _batches(pair: Labelled, batch_size: int, classes: int | None, seed: int | None) -> "tf.data.Dataset":
-    """Batches in random order, or in their own where ``seed`` is None; pictures stay where they are until then."""
+def _order(count: int, seed: int | None, epoch: int) -> "tf.data.Dataset":
+    """The places of so many pictures, in another order each epoch; in their own where ``seed`` is None."""
     import tensorflow as tf  # noqa: PLC0415
 
-    images, labels = pair
-    targets = np.asarray(labels) if classes is None else np.eye(classes, dtype=np.float32)[np.asarray(labels)]
-    order = tf.data.Dataset.range(len(images))
-    if seed is not None and len(images):
-        order = order.shuffle(len(images), seed=seed, reshuffle_each_iteration=True)
+    if seed is None or not count:
+        return tf.data.Dataset.range(count)
+    epochs = itertools.count(epoch)
+
+    def orders() -> Iterator[NDArray[np.int64]]:
+        yield stream(seed, ORDERS, next(epochs)).permutation(count)
+
+    order = tf.data.Dataset.from_generator(orders, output_signature=tf.TensorSpec((count,), tf.int64)).unbatch()
+    return order.apply(tf.data.experimental.assert_cardinality(count))
+
+
+def _batches(pair: Labelled, batch_size: int, classes: int | None, order: "tf.data.Dataset") -> "tf.data.Dataset":
+    """Batches in this order; pictures stay where they are until then."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    images, labels = pair[0], np.asarray(pair[1])
 
     def fetched(places: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
         made = tf.numpy_function(lambda chosen: np.asarray(images[np.asarray(chosen)]), [places], images.dtype)
         made.set_shape([None, *images.shape[1:]])
-        return made, tf.gather(targets, places)
+        chosen = tf.gather(labels, places)
+        return made, chosen if classes is None else tf.one_hot(chosen, classes)
 
     return order.batch(batch_size).map(fetched, num_parallel_calls=1)

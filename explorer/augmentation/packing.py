@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.augmentation import applying, drawing
-from explorer.augmentation.policy import Augmentation
-from explorer.errors import AugmentationError
+from explorer.augmentation.policy import Augmentation, check_seed
+from explorer.errors import AugmentationError, shown
 from explorer.images import encode_png
 from explorer.settings import MAX_AUGMENTED_BYTES
 
@@ -44,12 +44,14 @@ def pack(
     Raises:
         AugmentationError: there are no pictures, they do not go with their labels, or it would be too much.
     """
-    if not images or len(images) != len(labels) or not 0 <= min(labels) <= max(labels) < len(class_names):
+    seed = check_seed(seed)
+    if not len(images) or len(images) != len(labels) or not 0 <= min(labels) <= max(labels) < len(class_names):
         raise AugmentationError("Each of the pictures needs a label, and each label a class.")
     largest = max(image.size for image in images)
-    if not 1 <= count <= MAX_AUGMENTED_BYTES // largest:
+    if not isinstance(count, int) or not 1 <= count <= MAX_AUGMENTED_BYTES // largest:
         raise AugmentationError(
-            f"{count:,} versions were asked for; of these pictures it can be 1 to {MAX_AUGMENTED_BYTES // largest:,}."
+            f"{shown(count)} versions were asked for; of these pictures it can be 1 to "
+            f"{MAX_AUGMENTED_BYTES // largest:,}."
         )
     folders = _folders(class_names)
     file, drawn = io.BytesIO(), []
@@ -71,11 +73,16 @@ def pack(
 def _folders(class_names: Sequence[str]) -> list[str]:
     """A name for each class that is a folder's name on any system; no two alike."""
     folders: list[str] = []
+    taken: set[str] = set()
     for index, name in enumerate(class_names):
         plain = unicodedata.normalize("NFKC", name)
-        safe = re.sub(r"[^\w .()+-]", "_", plain).strip(" .")[:60] or f"class {index}"
-        taken = safe.casefold() in (other.casefold() for other in folders) or safe.casefold() in RESERVED
-        folders.append(f"{index} {safe}" if taken else safe)
+        safe = re.sub(r"[^\w .()+-]", "_", plain).strip(" .")[:60].rstrip(" .") or f"class {index}"
+        if RESERVED & {safe.casefold(), safe.casefold().split(".")[0]}:
+            safe = f"{index} {safe}"
+        while safe.casefold() in taken:
+            safe = f"{index} {safe}"
+        taken.add(safe.casefold())
+        folders.append(safe)
     return folders
 
 

@@ -145,6 +145,9 @@ TRANSFORMS: Mapping[str, Transform] = MappingProxyType(
 )
 """Every parameter of an :class:`~explorer.augmentation.Augmentation` but ``rescale``, which is no change at random."""
 
+OF_COLOURS = ("saturation_range", "hue_range", "grey_probability")
+"""Parameters that change nothing in a picture with one channel."""
+
 SUPPLEMENTS: Mapping[str, str] = MappingProxyType(
     {
         "cval": "fill_mode",

@@ -189,6 +189,7 @@ class Blame:
         after: the same, changed by this parameter alone.
         convincing_before: share that looks like another class, unchanged.
         convincing_after: the same, changed by this parameter alone.
+        probability: that these two differ so, or more, by accident: exact one-sided McNemar test.
     """
 
     parameter: str
@@ -197,6 +198,12 @@ class Blame:
     after: float
     convincing_before: float
     convincing_after: float
+    probability: float
+
+    @property
+    def breaks(self) -> bool:
+        """Whether there is evidence that labels are no longer right."""
+        return self.probability < SURE and self.convincing_after - self.convincing_before >= BREAKING
 
 
 def survival(
@@ -300,6 +307,7 @@ def blame(
         tell(done / (len(parts) + 1))
         after = _look(crowd, _changed(part, crowd, _draw(part, crowd, seed)))
         shares = [float(flags.mean()) for flags in (before.lost, after.lost, before.convincing, after.convincing)]
+        shares.append(_accident(before.convincing, after.convincing))
         found.append(Blame(parameter, len(crowd.asked), *shares))
     tell(1.0)
     return tuple(sorted(found, key=lambda one: (-one.convincing_after, -one.after)))

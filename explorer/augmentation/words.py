@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.augmentation.drawing import IDENTITY
 from explorer.augmentation.operations import OPERATIONS, Step
+from explorer.augmentation.registry import OF_COLOURS
 
 if TYPE_CHECKING:
     from explorer.augmentation.drawing import Drawn
     from explorer.augmentation.policy import Augmentation
 
 
-def describe(policy: "Augmentation", drawn: "Drawn") -> list[str]:
+def describe(policy: "Augmentation", drawn: "Drawn", channels: int = 3) -> list[str]:
     """A short text for each value that was drawn, of the parameters that the policy has.
 
+    Of a picture with one channel, changes of hue, saturation and grey are left out: they change nothing there.
     Directions are those in which the picture was moved, factors those by which it was enlarged.
 
     >>> from explorer.augmentation import Augmentation
@@ -22,12 +24,16 @@ def describe(policy: "Augmentation", drawn: "Drawn") -> list[str]:
     ['↻ 12.3°']
     """
     drawn = {**IDENTITY, **drawn}
-    said = [WORDS[name](drawn) for name in policy.active if name in WORDS]
+    mute = OF_COLOURS if channels == 1 else ()
+    said = [WORDS[name](drawn) for name in policy.active if name in WORDS and name not in mute]
     return [text for texts in said for text in ([texts] if isinstance(texts, str) else texts) if text]
 
 
-def _signed(value: float, positive: str, negative: str, unit: str, digits: int = 1) -> str:
-    return f"{positive if value >= 0 else negative} {abs(value):.{digits}f}{unit}"
+def _signed(value: float, signs: str, unit: str, digits: int = 1) -> str:
+    """A size behind its direction: ``signs`` are those of a positive, a negative and no value."""
+    size = f"{abs(value):.{digits}f}"
+    sign = signs[2] if not float(size) else signs[0] if value > 0 else signs[1]
+    return f"{sign} {size}{unit}".strip()
 
 
 def _zoom(drawn: "Drawn") -> list[str]:
@@ -57,10 +63,10 @@ def _chains(drawn: "Drawn") -> list[str]:
 
 WORDS: Mapping[str, Callable[[dict[str, Any]], str | list[str]]] = MappingProxyType(
     {
-        "rotation_range": lambda drawn: _signed(drawn["theta"], "↺", "↻", "°"),
-        "shear_range": lambda drawn: f"shear {drawn['shear']:z.1f}°".replace("-", "−"),
-        "width_shift_range": lambda drawn: _signed(-drawn["tx"], "→", "←", " px", 0),
-        "height_shift_range": lambda drawn: _signed(-drawn["ty"], "↓", "↑", " px", 0),
+        "rotation_range": lambda drawn: _signed(drawn["theta"], "↺↻ ", "°"),
+        "shear_range": lambda drawn: f"shear {drawn['shear']:z.2f}°".replace("-", "−"),
+        "width_shift_range": lambda drawn: _signed(-drawn["tx"], "→←↔", " px", 0),
+        "height_shift_range": lambda drawn: _signed(-drawn["ty"], "↓↑↕", " px", 0),
         "zoom_range": _zoom,
         "crop_range": lambda drawn: f"crop {drawn['crop'][2]:.0%}",
         "horizontal_flip": lambda drawn: "mirrored" if drawn["flip_horizontal"] else "",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 
 from explorer.augmentation import TRANSFORMS, Augmentation
+from explorer.augmentation.registry import OF_COLOURS
 
 VERSIONS = 16
 """Versions that a program makes, four in a row."""
@@ -107,7 +108,7 @@ def keras_layers(policy: Augmentation, *, seed: int = 0, channels: int = 3) -> s
     >>> "keras.layers.RandomRotation(40 / 360" in keras_layers(Augmentation(rotation_range=40))
     True
     """
-    active = [name for name in policy.active if channels == 3 or name not in _OF_COLOURS]
+    active = [name for name in policy.active if channels == 3 or name not in OF_COLOURS]
     steps = [step(policy) for names, step in _STEPS.items() if any(name in active for name in names)]
     functions = [step.function for step in steps if step.function]
     resampling = sum("fill_mode" in step.layer for step in steps)
@@ -365,7 +366,6 @@ _STEPS: Mapping[tuple[str, ...], Callable[[Augmentation], _Step]] = MappingProxy
     }
 )
 """What parameters become in Keras, in the order in which a policy changes a picture."""
-_OF_COLOURS = ("saturation_range", "hue_range", "grey_probability")
 """Parameters that leave a grey picture as it is."""
 
 

@@ -121,31 +121,27 @@ def _heatmaps(classifier: Classifier, seen: Seen, answers: Answers, changed: Seq
         return
     if not changed:
         st.caption("No version changed its mind. Below: where it looks in the original, and in the picked version.")
-    places = list(changed[:MOST_MAPS]) or [seen.place]
+    most = MOST_MAPS // 2 + 1 if seen.of_dataset else MOST_MAPS
+    places = list(changed[:most]) or [seen.place]
     with st.spinner("Looking where it looks…"):
-        before = int(answers.was(places[0]).argmax())
-        shown = [_heat(classifier, seen.original_of(places[0]), before, "the original", answers.was(places[0]))]
-        shown += [
-            _heat(
-                classifier,
-                seen.versions[place],
-                int(answers.after[place].argmax()),
-                f"version {place + 1}",
-                answers.after[place],
-            )
-            for place in places
-        ]
+        shown: list[tuple[bytes, str]] = []
+        for place in places:
+            if seen.of_dataset or not shown:
+                name = f"original of {place + 1}" if seen.of_dataset else "the original"
+                shown.append(_heat(classifier, seen.original_of(place), name, answers.was(place)))
+            shown.append(_heat(classifier, seen.versions[place], f"version {place + 1}", answers.after[place]))
     gallery(shown, columns=4)
-    st.caption(
-        "Each map is for the class that the network now says: what in the picture speaks for it. "
-        + (f"The first {MOST_MAPS} of {len(changed)} changed minds are shown." if len(changed) > MOST_MAPS else "")
-    )
+    said = "Each map is for the class that the network says of that picture: what in it speaks for this class."
+    if seen.original.shape[0] != seen.original.shape[1]:
+        said += " The network reads the middle part only; what has no colours was not seen."
+    if len(changed) > most:
+        said += f" The first {most} of {len(changed)} changed minds are shown."
+    st.caption(said)
 
 
-def _heat(
-    classifier: Classifier, picture: NDArray[np.uint8], index: int, name: str, row: NDArray[np.float32]
-) -> tuple[bytes, str]:
-    """A picture with the map of a class over it, as far as the network sees it."""
+def _heat(classifier: Classifier, picture: NDArray[np.uint8], name: str, row: NDArray[np.float32]) -> tuple[bytes, str]:
+    """A picture with the map of its likeliest class over it, as far as the network sees it."""
+    index = int(row.argmax())
     fitted = np.clip(np.rint(classifier.fit(picture)[0][0]), 0, 255).astype(np.uint8)
     key = ("versions-cam", classifier.key, images.fingerprint(fitted), index)
 
@@ -153,7 +149,7 @@ def _heat(
         return explain(classifier, fitted, target=Target(index))
 
     found = read_only(cache.shelf().get_or_make(key, make, size_of))
-    shown = np.ascontiguousarray(figures.enlarge(images.to_rgb(picture), HEAT_SIDE))
+    shown = figures.enlarge(images.to_rgb(picture), HEAT_SIDE).copy()  # it is drawn upon, and the picture is shared
     top, left, height, width = seen_part(shown.shape, classifier.input_shape[:2])
     part = np.ascontiguousarray(shown[top : top + height, left : left + width])
     whole = (0, 0, height, width)

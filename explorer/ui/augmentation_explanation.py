@@ -1,6 +1,6 @@
 """What the Augmentation page says under its pictures: the map with this version's numbers, experiments, code, files."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -12,15 +12,16 @@ from explorer.augmentation.applying import GEOMETRIC
 from explorer.augmentation.drawing import IDENTITY
 from explorer.augmentation.geometry import affine
 from explorer.ui import augmentation_options as options
-from explorer.ui import links, pickers
+from explorer.ui import cache, links, pickers
 from explorer.ui.augmentation_options import DATASET_SOURCE, PAGE
 from explorer.ui.augmentation_stage import Seen, of_dataset
 from explorer.ui.frame import Download, Experiment, Explanation
+from explorer.ui.progress import progress
 
 WHY = (
     "A network that has seen a cat a little turned, moved or mirrored is less surprised by the next one. So each time "
-    "a picture comes up in training, **chance draws anew** from the ranges on the left: no picture is ever seen twice "
-    "the same. Validation and test pictures are never changed: they have to stay comparable."
+    "a picture comes up in training, **chance draws anew** from the ranges on the left: hardly a picture is seen "
+    "twice the same. Validation and test pictures are never changed: they have to stay comparable."
 )
 
 
@@ -46,8 +47,9 @@ def _text(seen: Seen) -> str:
             "validation pictures included. Here pictures are shown as they are before that."
         )
     parts.append(
-        "What you see is what a network would train on: the same code makes both, level for level. The names and the "
-        "meanings of the ranges are those of Keras's `ImageDataGenerator`."
+        "Training calls the very code that made these, and gets the same levels from a picture of this size; on a "
+        "smaller one blur, noise and JPEG weigh more. The names and the meanings of the ranges are those of Keras's "
+        "`ImageDataGenerator`."
     )
     return "\n\n".join(parts)
 
@@ -62,10 +64,12 @@ def _geometry(seen: Seen) -> str:
     from_column, from_row = a * column + b * row + c, d * column + e * row + f
     numbers = rf"{a:.3f} & {b:.3f} & {c:.1f} \\ {d:.3f} & {e:.3f} & {f:.1f}"
     return (
-        rf"Rotation, shift, shear, zoom, flips and crop are **one** affine map. For version {seen.place + 1} it is "
+        rf"Rotation, shift, shear, zoom, flips and crop are **one** affine map. For version {seen.place + 1} it is"
+        "\n\n"
         rf"$$\begin{{pmatrix}} x_\text{{from}} \\ y_\text{{from}} \end{{pmatrix}} = "
         rf"R(\theta)\,T\,S\,Z\,F\,C \begin{{pmatrix}} x \\ y \\ 1 \end{{pmatrix}} = "
-        rf"\begin{{pmatrix}} {numbers} \end{{pmatrix}} \begin{{pmatrix}} x \\ y \\ 1 \end{{pmatrix}}$$ "
+        rf"\begin{{pmatrix}} {numbers} \end{{pmatrix}} \begin{{pmatrix}} x \\ y \\ 1 \end{{pmatrix}}$$"
+        "\n\n"
         f"Its pixel in row {row}, column {column} comes from row {from_row:.1f}, column {from_column:.1f} of the "
         f"original{_where(from_row, from_column, height, width)}. Because the map goes backwards, every pixel gets a "
         "value, and the picture is interpolated only once."
@@ -79,14 +83,17 @@ def _where(row: float, column: float, height: int, width: int) -> str:
 
 
 def _programs(seen: Seen) -> Mapping[str, str]:
-    return snippets.augmentation_programs(seen.policy, seed=seen.asked.seed, channels=seen.original.shape[2])
+    programs = snippets.augmentation_programs(seen.policy, seed=seen.asked.seed, channels=seen.original.shape[2])
+    if not seen.of_dataset:
+        return programs
+    return {library: f"{OF_DATASET}\n{program}" for library, program in programs.items()}
+
+
+OF_DATASET = "# The page shows a version of each of sixteen pictures; this makes sixteen of the one that is picked."
 
 
 def _downloads(seen: Seen) -> list[Download]:
     return [
-        Download(
-            f"{options.COUNT.current()} versions by class, zip", "versions.zip", "application/zip", partial(_zip, seen)
-        ),
         Download("The sixteen versions, PNG", "versions.png", "image/png", partial(_sheet, seen)),
         Download("This version, PNG", f"version-{seen.place + 1}.png", "image/png", partial(_one, seen)),
         Download("The original, PNG", "picture.png", "image/png", lambda: images.encode_png(seen.original)),
@@ -95,22 +102,41 @@ def _downloads(seen: Seen) -> list[Download]:
 
 
 def _packing(seen: Seen) -> None:
-    """How many versions go into the zip."""
-    left, right = st.columns([1, 3], vertical_alignment="bottom")
-    with left:
-        options.COUNT.draw()
-    with right:
-        of = f"pictures of {seen.asked.split}, each class in its folder" if seen.of_dataset else "the picture"
-        st.caption(f"The zip has that many versions of {of}, what was drawn for each, and the policy.")
+    """A zip of many versions: how many, the button that makes it, and the one that takes it home."""
+    most = cache.limits().max_packed_versions
+    options.COUNT.put(min(options.COUNT.current(), most))
+    of = f"pictures of {seen.asked.split}, each class in its folder" if seen.of_dataset else "the picture"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        options.COUNT.draw(width=170)
+        count = options.COUNT.current()
+        key = ("packed", seen.key, seen.policy.to_json(), seen.asked.seed, count)
+        pressed = st.button("Make the zip", key="augmentation.pack", icon=":material/folder_zip:")
+        place = st.empty()
+    st.caption(f"At most {most} versions of {of}, what was drawn for each, and the policy.")
+    if pressed:
+        with progress("augmentation.stop_zip", "Packing…") as report:
+            cache.shelf().get_or_make(key, lambda: _zip(seen, count, report), len)
+    packed = cache.shelf().get(key)
+    if packed is not None:
+        place.download_button(
+            f"{count} versions, zip",
+            packed,
+            "versions.zip",
+            "application/zip",
+            key="augmentation.zip",
+            on_click="ignore",
+            icon=":material/download:",
+        )
 
 
-def _zip(seen: Seen) -> bytes:
+def _zip(seen: Seen, count: int, report: Callable[[float], object] | None = None) -> bytes:
     """Versions by class, the drawn values and the policy."""
-    count, asked = options.COUNT.current(), seen.asked
+    asked = seen.asked
     if not seen.of_dataset:
-        return pack(seen.policy, seen.originals, [0], [asked.chosen.label], count, seed=asked.seed)
+        labels, names = [0], [asked.chosen.label]
+        return pack(seen.policy, seen.originals, labels, names, count, seed=asked.seed, report=report)
     source = of_dataset(asked, count)
-    return pack(seen.policy, source.originals, source.labels, source.class_names, count, seed=asked.seed)
+    return pack(seen.policy, source.originals, source.labels, source.class_names, count, seed=asked.seed, report=report)
 
 
 def _one(seen: Seen) -> bytes:

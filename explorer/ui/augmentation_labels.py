@@ -22,8 +22,6 @@ Pictures = tuple[NDArray[np.uint8], NDArray[np.int64], Sequence[str], str]
 
 SHOWN = 4
 """Examples on the page."""
-EXAMPLE_BYTES = 3_000_000
-"""About what a survival with its examples takes."""
 
 
 def draw(seen: Seen) -> None:
@@ -44,7 +42,12 @@ def draw(seen: Seen) -> None:
         )
         st.caption("In threes: the picture, what chance made of it, and a picture of another class that this is like.")
     if seen.policy.active:
-        st.markdown(_table(_blame(seen.policy, pictures, seen.asked.seed)))
+        parts = _blame(seen.policy, pictures, seen.asked.seed)
+        for one in () if found.breaks else parts:
+            if one.breaks:
+                name, share = TRANSFORMS[one.parameter].option.label, f"{one.convincing_after:.0%}"
+                st.warning(plain(f"“{name}” alone makes {share} of the pictures look like another class."))
+        st.markdown(_table(parts))
     st.caption(
         "For each picture the one with the most similar edges is looked for, before and after; no network is asked. "
         "What looks alike to edges need not to a person: look at the examples."
@@ -72,7 +75,12 @@ def _survival(policy: Augmentation, pictures: Pictures, seed: int) -> Survival:
         with progress("augmentation.stop_labels", "Looking for look-alikes…", on_stop=options.leave_labels) as report:
             return survival(policy, images, labels, names, seed=seed, report=report)
 
-    return cache.shelf().get_or_make(("survival", key, policy.to_json(), seed), make, lambda _: EXAMPLE_BYTES)
+    return cache.shelf().get_or_make(("survival", key, policy.to_json(), seed), make, _bytes_of)
+
+
+def _bytes_of(found: Survival) -> int:
+    """What a survival with its examples takes."""
+    return 1000 + sum(one.original.nbytes + one.changed.nbytes + one.look_alike.nbytes for one in found.examples)
 
 
 def _blame(policy: Augmentation, pictures: Pictures, seed: int) -> Sequence[Blame]:

@@ -1,6 +1,7 @@
 """The Augmentation page's closer looks: one version, one change from end to end, the fill modes."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from explorer import figures, images
 from explorer.augmentation import FILL_MODES, TRANSFORMS, Augmentation, describe, sweep, swept
-from explorer.augmentation.registry import GEOMETRY, SUPPLEMENTS
+from explorer.augmentation.registry import SUPPLEMENTS
 from explorer.ui import augmentation_options as options
 from explorer.ui.augmentation_stage import Seen
 from explorer.ui.texts import plain
@@ -56,37 +57,50 @@ def _table(seen: Seen) -> None:
         if name in SUPPLEMENTS or name == "fill_mode":
             continue
         alone = Augmentation(**{name: getattr(seen.policy, name)})
-        said = " · ".join(describe(alone, seen.drawn[seen.place])) or "no"
+        said = " · ".join(describe(alone, seen.drawn[seen.place], seen.version.shape[2])) or "no"
         if TRANSFORMS[name].family == "batch":
             said = "see the label under it" if seen.mixed is not None else "only on a dataset's pictures"
-        rows.append(f"| `{name}` | {_range(getattr(seen.policy, name))} | {plain(said)} |")
+        rows.append(f"| `{name}` | {_range(name, getattr(seen.policy, name))} | {plain(said)} |")
     if not rows:
         st.info("The policy changes nothing.")
         return
     st.markdown("\n".join(["| Parameter | Range | Drawn |", "|---|---|---|", *rows]))
 
 
-def _range(value: object) -> str:
-    """A range as it is written in a table."""
+def _range(name: str, value: Any) -> str:
+    """A range as it is written in a table, from end to end where it goes both ways."""
+    if value is True:
+        return "every second"
+    if name == "zoom_range" and not isinstance(value, tuple):
+        value = (1 - value, 1 + value)
     if isinstance(value, tuple):
-        return " to ".join(f"{end:g}" for end in value)
-    return "yes" if value is True else f"{value:g}"
+        return " to ".join(f"×{end:g}" for end in value)
+    if name in AROUND_ONE:
+        return f"×{1 - value:g} to ×{1 + value:g}"
+    if name in BOTH_WAYS:
+        return f"−{value:g} to {value:g}{'°' if name in IN_DEGREES else ''}"
+    return f"{value:g}"
+
+
+IN_DEGREES = ("rotation_range", "shear_range", "hue_range")
+BOTH_WAYS = (*IN_DEGREES, "width_shift_range", "height_shift_range", "channel_shift_range")
+AROUND_ONE = ("contrast_range", "saturation_range")
 
 
 def one_sweep(seen: Seen) -> None:
     """One change alone, from one end of its range to the other."""
-    name = options.SWEEP.draw()
+    name = options.SWEEP.draw(width=300)
     drawn = sweep(seen.policy, name, seen.original.shape)
     policy = swept(seen.policy, name)
     made = seen.policy.replay(seen.original, drawn)
     versions(
         [
-            Version(pixels, str(place + 1), describe(policy, values) or ["as it is"])
+            Version(pixels, str(place + 1), describe(policy, values, pixels.shape[2]) or ["as it is"])
             for place, (pixels, values) in enumerate(zip(made, drawn, strict=True))
         ],
         key="augmentation.swept",
         alt=f"{TRANSFORMS[name].option.label}, from end to end",
-        columns=7 if len(drawn) > 9 else max(4, len(drawn)),
+        columns=7 if len(drawn) > 9 else 5,
         narrow=3,
     )
     said = plain(TRANSFORMS[name].option.help)
@@ -97,14 +111,14 @@ def one_sweep(seen: Seen) -> None:
 
 def fill_modes(seen: Seen) -> None:
     """The same version with each way to fill gaps."""
-    gaps = any(TRANSFORMS[name].family == GEOMETRY and name == "fill_mode" for name in seen.policy.active)
+    gaps = "fill_mode" in seen.policy.active
     policy = seen.policy if gaps else GAPS
     drawn = seen.drawn[seen.place] if gaps else policy.sample(seen.original, 1, seen.asked.seed)[1][0]
     shown = []
     for mode, note in FILL_MODES.items():
         made = replace(policy, fill_mode=mode).replay(seen.original, drawn)
         current = mode == seen.policy.fill_mode
-        shown.append(Version(made, mode, [note], "chosen" if current else ""))
+        shown.append(Version(made, f"{mode} · chosen" if current else mode, [note]))
     versions(shown, key="augmentation.fills", alt="The four ways to fill gaps", columns=4)
     if gaps:
         st.caption(

@@ -118,8 +118,8 @@ class NetworkName(Control):
         return chosen if self.allows(chosen) else self.initial()
 
     def put(self, value: Any) -> None:
-        """Make it the network of every page."""
-        state.put(state.NETWORK, value)
+        """Remember it; its picker makes it the network of every page, if there is one of that name."""
+        st.session_state[self.key] = value
 
 
 DATASET = DatasetChoice(
@@ -230,7 +230,7 @@ def _say_preset(preset: str) -> None:
     if not changed:
         st.caption(plain(PRESETS[preset].note))
         return
-    names = ", ".join(TRANSFORMS[name].option.label.lower().removesuffix(" °") for name in changed[:4])
+    names = ", ".join(TRANSFORMS[name].option.label.removesuffix(" °") for name in changed[:4])
     more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
     st.button(
         f"Changed: {plain(names)}{more}. Back to it",

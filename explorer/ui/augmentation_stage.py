@@ -47,7 +47,6 @@ class Seen:
         place: of the version that is looked at.
         key: names the originals.
         note: what had to be done otherwise than asked.
-        dark: whether the page is dark.
     """
 
     asked: Asked
@@ -61,7 +60,6 @@ class Seen:
     place: int
     key: str
     note: str
-    dark: bool
 
     @property
     def policy(self) -> Augmentation:
@@ -110,7 +108,7 @@ class Source:
     note: str = ""
 
 
-def look(asked: Asked, *, dark: bool) -> Seen:
+def look(asked: Asked) -> Seen:
     """Draw by chance and change the pictures.
 
     Raises:
@@ -118,10 +116,10 @@ def look(asked: Asked, *, dark: bool) -> Seen:
         AugmentationError: a picture cannot be changed.
     """
     source = of_dataset(asked) if asked.source == DATASET_SOURCE else _of_picture(asked)
-    made, drawn, mixed = cache.drawing(
-        "versions",
-        (source.key, asked.policy.to_json(), asked.seed),
+    made, drawn, mixed = cache.shelf().get_or_make(
+        ("augmented", source.key, asked.policy.to_json(), asked.seed),
         lambda: _versions(asked.policy, source, asked.seed),
+        lambda found: found[0].nbytes,
     )
     place = options.VERSION.current() - 1
     return Seen(
@@ -136,7 +134,6 @@ def look(asked: Asked, *, dark: bool) -> Seen:
         place,
         source.key,
         source.note,
-        dark,
     )
 
 
@@ -144,12 +141,15 @@ def _versions(policy: Augmentation, source: Source, seed: int) -> tuple[Images, 
     """Sixteen versions: of one picture, or one of each, which MixUp and CutMix then blend."""
     if len(source.originals) == 1:
         made, drawn = policy.sample(source.originals[0], VERSIONS, seed)
+        made.setflags(write=False)
         return made, drawn, None
     every = [drawing.draw(policy, original.shape, seed, place) for place, original in enumerate(source.originals)]
     made = policy.augment(np.stack(source.originals), seed)
+    made.setflags(write=False)
     if not (policy.mixup or policy.cutmix):
         return made, every, None
     mixed = policy.mix(made, np.eye(len(source.class_names), dtype=np.float32)[np.array(source.labels)], seed)
+    mixed.images.setflags(write=False)
     return mixed.images, every, mixed
 
 
@@ -175,7 +175,7 @@ def of_dataset(asked: Asked, count: int = VERSIONS) -> Source:
     originals = [np.ascontiguousarray(images.reduce_to(split.images[place], WORK_SIDE)) for place in places]
     labels = [int(split.labels[place]) for place in places]
     names = [dataset.class_names[label] for label in labels]
-    key = images.fingerprint(np.stack(originals))
+    key = f"{dataset.key or dataset.name}-{asked.split}-{count}-{WORK_SIDE}"
     return Source(originals, names, labels, dataset.class_names, key)
 
 
@@ -219,6 +219,7 @@ def draw(seen: Seen) -> None:
                 key="augmentation.versions",
                 alt=f"{VERSIONS} versions of {seen.names[0] if not seen.of_dataset else 'pictures of a dataset'}",
                 tallest=TALLEST,
+                brief=True,
                 selected=seen.place,
                 on_pick=options.pick,
             )
@@ -253,9 +254,10 @@ def _draw_original(seen: Seen) -> None:
 
 def tile(seen: Seen, place: int, *, mark: str = "", tone: str = "") -> Version:
     """A version with its words."""
-    words = describe(seen.policy, seen.drawn[place])
+    words = describe(seen.policy, seen.drawn[place], seen.versions.shape[3])
     if seen.mixed is not None:
         mark = mark or _shares(seen, place)
+        words = [*words, f"{1 - seen.mixed.weights[place]:.0%} from version {seen.mixed.partners[place] + 1}"]
     return Version(seen.versions[place], str(place + 1), words or ["unchanged"], mark, tone)
 
 

@@ -57,8 +57,8 @@ def versions(
     columns: int = 4,
     narrow: int = 2,
     tallest: int = 340,
+    brief: bool = False,
     selected: int | None = None,
-    hint: str = "",
     on_pick: Callable[[int], None] | None = None,
 ) -> None:
     """Draw versions of a picture in a grid.
@@ -69,9 +69,9 @@ def versions(
         alt: what they are, for those who do not see them.
         columns: in a row.
         narrow: in a row on a phone.
+        brief: of many words only the first three lines are seen, the rest when a picture is pointed at.
         tallest: most pixels that a picture is high on the page, but on a phone.
         selected: the one that has the ring.
-        hint: a line below.
         on_pick: called with another version's place when it is picked, before the rerun; None where none can be.
     """
 
@@ -95,9 +95,9 @@ def versions(
         "columns": columns,
         "narrow": narrow,
         "tallest": tallest,
+        "brief": brief,
         "selected": selected,
         "alt": alt,
-        "hint": hint,
         "crisp": crisp,
         "picks": on_pick is not None,
     }

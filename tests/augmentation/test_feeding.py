@@ -177,7 +177,7 @@ def test_elements_that_are_no_pictures_give_a_sentence(dataset):
 
 def test_pictures_divided_by_255_already_are_found_out():
     fed = POLICY.map(tf.data.Dataset.from_tensor_slices(colour(2) / 255).batch(2))
-    with pytest.raises(tf.errors.OpError, match="change it before it is divided by 255"):
+    with pytest.raises(tf.errors.OpError, match="change pictures before they are divided by 255"):
         listed(fed)
 
 
@@ -284,3 +284,55 @@ def test_a_network_learns_from_it(images):
     history = model.fit(train, validation_data=validation, epochs=2, shuffle=False, verbose=0).history
     assert len(history["loss"]) == len(history["val_loss"]) == 2
     assert np.isfinite(history["loss"] + history["val_loss"]).all()
+
+
+def epochs_of(fed, count=2):
+    """What a pipeline gives, epoch after epoch."""
+    return [[np.asarray(images) for images, _ in fed] for _ in range(count)]
+
+
+def test_the_seed_decides_alone_whatever_tensorflow_s_own_is():
+    images, labels = colour(6), np.arange(6) % 2
+    runs = []
+    for own in (1, 2):
+        tf.random.set_seed(own)
+        fed, _ = feeds((images, labels), (images, labels), POLICY, batch_size=4, seed=5)
+        runs.append(epochs_of(fed))
+    for one, other in zip(*runs, strict=True):
+        for first, second in zip(one, other, strict=True):
+            np.testing.assert_array_equal(first, second)
+    fed, _ = feeds((images, labels), (images, labels), POLICY, batch_size=4, seed=5 + 2**31 - 1)
+    assert not np.array_equal(epochs_of(fed, 1)[0][0], runs[0][0][0])
+
+
+def test_a_training_that_goes_on_draws_as_if_it_had_not_been_interrupted():
+    images, labels = colour(6), np.arange(6) % 2
+    pair = (images, labels)
+    whole = epochs_of(feeds(pair, pair, POLICY, batch_size=4, seed=5)[0], 3)
+    rest = epochs_of(feeds(pair, pair, POLICY, batch_size=4, seed=5, epoch=2)[0], 1)
+    for one, other in zip(whole[2], rest[0], strict=True):
+        np.testing.assert_array_equal(one, other)
+    batches = tf.data.Dataset.from_tensor_slices(images).batch(3)
+    mapped = POLICY.map(batches, seed=4)
+    twice = [listed(mapped) for _ in range(2)]
+    np.testing.assert_array_equal(twice[1][0], listed(POLICY.map(batches, seed=4, epoch=1))[0])
+
+
+def test_how_many_batches_there_are_is_known():
+    images, labels = colour(7), np.arange(7) % 2
+    fed, watched = feeds((images, labels), (images[:3], labels[:3]), POLICY, batch_size=2)
+    assert (int(fed.cardinality()), int(watched.cardinality())) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "said"),
+    [
+        (np.arange(3), {}, "go together"),
+        (np.arange(4), {"batch_size": 0}, "1 or more"),
+        (np.arange(4), {"classes": 3}, "0 to 3; 3 classes"),
+        (np.arange(4) / 2, {"classes": 3}, "whole numbers"),
+    ],
+)
+def test_pictures_and_labels_that_do_not_go_together_give_a_sentence(labels, options, said):
+    with pytest.raises(AugmentationError, match=said):
+        feeds((colour(4), labels), (colour(4), np.arange(4)), POLICY, **options)

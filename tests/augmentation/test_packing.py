@@ -50,6 +50,8 @@ def test_the_versions_of_one_picture_are_its_samples():
         (["../../etc", "a/b\\c"], ["_.._etc", "a_b_c"]),
         (["CON", "con"], ["0 CON", "1 con"]),
         (["Cat", "cat"], ["Cat", "1 cat"]),
+        (["1 x", "x", "X"][:2], ["1 x", "x"]),
+        (["a" * 59 + ". b", "con.txt"], ["a" * 59, "1 con.txt"]),
         (["...", "\x00\n"], ["class 0", "__"]),
         (["policy.json", "x" * 200], ["0 policy.json", "x" * 60]),
         (["naïve Ünïcode", "猫"], ["naïve Ünïcode", "猫"]),
@@ -75,8 +77,14 @@ def test_progress_is_told_up_to_the_end():
         (PICTURES, [0, -1, 0], ["a"], 1),
         (PICTURES, [0, 0, 0], ["a"], 0),
         (PICTURES, [0, 0, 0], ["a"], 10**9),
+        (PICTURES, [0, 0, 0], ["a"], 1.5),
     ],
 )
 def test_what_cannot_be_packed_gets_a_sentence(images, labels, names, count):
     with pytest.raises(AugmentationError, match=r"label|versions were asked for"):
         pack(Augmentation(), images, labels, names, count)
+
+
+def test_no_two_classes_share_a_folder():
+    archive = opened(Augmentation(), [photo(4, 4)] * 3, [0, 1, 2], ["x", "2 x", "x"], 3)
+    assert len({name.split("/")[0] for name in archive.namelist() if "/" in name}) == 3

@@ -246,8 +246,8 @@ def test_no_number_in_json_is_too_large_for_a_sentence():
         (Augmentation(zoom_range=0.1), ("zoom_range", "fill_mode")),
         (Augmentation(jpeg_quality=99), ("jpeg_quality",)),
         (Augmentation(erasing_probability=0.5), ("erasing_probability", "erasing_area")),
-        (Augmentation(rand_augment=1), ("rand_augment", "rand_augment_magnitude")),
-        (Augmentation(aug_mix=1, mixup=0.2), ("aug_mix", "aug_mix_severity", "mixup")),
+        (Augmentation(rand_augment=1), ("fill_mode", "rand_augment", "rand_augment_magnitude")),
+        (Augmentation(aug_mix=1, mixup=0.2), ("fill_mode", "aug_mix", "aug_mix_severity", "mixup")),
         (EVERYTHING.but(fill_mode="constant"), tuple(TRANSFORMS)),
     ],
 )
@@ -286,8 +286,8 @@ def test_the_presets():
     assert PRESETS["course"].policy == chollet.but(rescale=1 / 255)
     assert PRESETS["flip"].policy == Augmentation(horizontal_flip=True)
     assert PRESETS["none"].policy == Augmentation()
-    assert PRESETS["rand-augment"].policy.active == ("rand_augment", "rand_augment_magnitude")
-    assert PRESETS["aug-mix"].policy.active == ("aug_mix", "aug_mix_severity")
+    assert PRESETS["rand-augment"].policy.active == ("fill_mode", "rand_augment", "rand_augment_magnitude")
+    assert PRESETS["aug-mix"].policy.active == ("fill_mode", "aug_mix", "aug_mix_severity")
     assert len(PRESETS["heavy"].policy.active) > 10
     with pytest.raises(TypeError):
         PRESETS["mine"] = PRESETS["none"]
@@ -315,7 +315,15 @@ def test_every_preset_has_a_name_and_widgets_that_can_show_it(key):
             "The picture holds values that are not finite numbers; they have to lie in 0–255.",
         ),
         (np.full((4, 4), "a"), "The picture holds values that are not finite numbers; they have to lie in 0–255."),
-        (np.full((4, 4), 0.5), "The picture's values lie between 0 and 1; change it before it is divided by 255."),
+        (
+            np.full((4, 4), 0.5),
+            "The values lie between 0 and 0.5; change pictures before they are divided by 255 or normalised.",
+        ),
+        (
+            np.linspace(-2, 2.5, 16).reshape(4, 4),
+            "The values lie between -2 and 2.5; change pictures before they are divided by 255 or normalised.",
+        ),
+        (np.zeros((40_000, 1), np.uint8), "Sides are at most 32,766 pixels here, not 40,000."),
     ],
 )
 def test_what_is_no_picture_gives_a_sentence(image, sentence):
@@ -360,3 +368,10 @@ def test_the_picture_itself_is_never_written_to():
         policy.replay(image, drawn)
         made[...] = 0
         assert (image == before).all()
+
+
+def test_whole_pixels_and_the_same_number_of_any_are_two_policies():
+    assert Augmentation(width_shift_range=3) != Augmentation(width_shift_range=3.0)
+    assert Augmentation(rotation_range=40) == Augmentation(rotation_range=40.0)
+    assert hash(Augmentation(rotation_range=40)) == hash(Augmentation(rotation_range=40.0))
+    assert Augmentation() != "policy"

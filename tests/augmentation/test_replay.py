@@ -169,9 +169,8 @@ def test_a_value_of_another_kind_gives_a_sentence(name):
 @pytest.mark.parametrize(
     "drawn",
     [
-        {"theta": 1e5, "zx": 1e5, "zy": 1e-5, "tx": -1e5},
+        {"theta": 1e5, "zx": 100, "zy": 1e-5, "tx": -1e5},
         {"shear": 1e5},
-        {"crop": [9e4, 9e4, 9e4, 9e4]},
         {"erasing": [3, 3, 1e5, 1e5], "cutout": [1e5, 1e5, 1e5, 1e5]},
         {"jpeg": -1e5},
         {"jpeg": 1e5},

@@ -58,7 +58,7 @@ def test_zoom_says_by_how_much_the_picture_was_enlarged():
 @pytest.mark.parametrize(
     ("drawn", "policy", "texts"),
     [
-        ({"shear": -7.26}, {"shear_range": 10}, ["shear −7.3°"]),
+        ({"shear": -7.26}, {"shear_range": 10}, ["shear −7.26°"]),
         ({"crop": [0, 0, 0.75, 0.75]}, {"crop_range": 0.5}, ["crop 75%"]),
         ({"flip_horizontal": True}, {"horizontal_flip": True}, ["mirrored"]),
         ({"flip_horizontal": False}, {"horizontal_flip": True}, []),
@@ -112,3 +112,15 @@ def test_all_that_can_be_drawn_has_words(policy):
         texts = describe(policy, one)
         assert all(isinstance(text, str) and text.strip() for text in texts)
         assert bool(texts) == bool(policy.active) or policy.active == ("horizontal_flip",)
+
+
+def test_a_grey_picture_is_not_said_to_change_its_colours():
+    policy = Augmentation(hue_range=20, saturation_range=0.5, grey_probability=1, contrast_range=0.5)
+    drawn = {"hue": 9, "saturation": 1.2, "grey": True, "contrast": 0.8}
+    assert describe(policy, drawn, 1) == ["contrast ×0.80"]
+    assert len(describe(policy, drawn, 3)) == 4
+
+
+def test_no_movement_has_no_direction():
+    policy = Augmentation(rotation_range=9, width_shift_range=0.1, height_shift_range=0.1)
+    assert describe(policy, {"theta": -0.01, "tx": 0.2, "ty": -0.2}) == ["0.0°", "↔ 0 px", "↕ 0 px"]

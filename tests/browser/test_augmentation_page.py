@@ -275,7 +275,8 @@ def test_an_own_picture_is_changed_and_a_broken_one_says_so_and_changes_nothing(
 def test_the_files_are_what_the_page_shows(person):
     person.get_by_role("tab", name="Download").click()
     assert Augmentation.from_json(saved(person, "The policy, JSON")) == HEAVY
-    with zipfile.ZipFile(io.BytesIO(saved(person, re.compile("^.*64 versions")))) as archive:
+    person.get_by_role("button", name="Make the zip").click()
+    with zipfile.ZipFile(io.BytesIO(saved(person, re.compile("^.*64 versions, zip")))) as archive:
         told = json.loads(archive.read("drawn.json"))
         inside = {one["file"] for one in told} | {"policy.json", "drawn.json"}
         assert set(archive.namelist()) == inside

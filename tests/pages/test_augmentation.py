@@ -15,8 +15,8 @@ import pytest
 from explorer import images, settings
 from explorer.augmentation import PRESETS, SWEEPS, TRANSFORMS, Augmentation, describe
 from explorer.models import Classifier
+from explorer.ui import augmentation_consequence, augmentation_explanation, augmentation_stage, cache
 from explorer.ui import augmentation_options as options
-from explorer.ui import augmentation_stage, cache
 from explorer.ui.augmentation_explanation import EXPERIMENTS, explanation
 from tests.models.networks import classifier
 from tests.pages.visiting import Visits, component, looked, nonsense, said
@@ -122,7 +122,7 @@ def test_one_slider_changes_that_and_nothing_else():
     assert all(one["words"][0] != other["words"][0] for one, other in zip(before, after, strict=True))
     assert [tile["words"][1:] for tile in before] == [tile["words"][1:] for tile in after]
     assert [button.label for button in at.button if button.key == "augmentation.back"] == [
-        "Changed: rotation. Back to it"
+        "Changed: Rotation. Back to it"
     ]
     looked(at.button(key="augmentation.back").click().run())
     assert url(at) == DIGIT
@@ -241,8 +241,8 @@ def test_every_change_can_be_walked_through(name):
 def test_the_four_fill_modes_differ_in_the_gaps_only():
     at = looked(start(link=DIGIT | {"tab": "fill"}))
     walked = [json.loads(each.proto.json) for each in at.get("bidi_component")][-1]["tiles"]
-    assert [tile["title"] for tile in walked] == ["nearest", "reflect", "wrap", "constant"]
-    assert [tile["mark"] for tile in walked] == ["chosen", "", "", ""]
+    assert [tile["title"] for tile in walked] == ["nearest · chosen", "reflect", "wrap", "constant"]
+    assert len({tile["src"] for tile in walked}) >= 3  # the digit's border is as black as the grey of gaps
 
 
 def test_the_map_of_the_version_is_written_with_its_numbers():
@@ -360,15 +360,13 @@ def seen_for(policy, source=None):
     asked = options.Asked("picture", None, "shapes", "train", policy, 3)
     source = source or augmentation_stage.Source([digit()], ["a digit"], (), (), "digit")
     made, drawn = policy.sample(source.originals[0], 16, 3)
-    return augmentation_stage.Seen(
-        asked, source.originals, source.names, (), (), made, drawn, None, 2, source.key, "", False
-    )
+    return augmentation_stage.Seen(asked, source.originals, source.names, (), (), made, drawn, None, 2, source.key, "")
 
 
 def test_the_downloads_are_what_the_page_shows():
     policy = Augmentation(rotation_range=30, horizontal_flip=True)
     seen = seen_for(policy)
-    files = {file.file_name: file.make() for file in explanation(seen).downloads if file.file_name != "versions.zip"}
+    files = {file.file_name: file.make() for file in explanation(seen).downloads}
     assert Augmentation.from_json(files["policy.json"]) == policy
     np.testing.assert_array_equal(images.read_image(files["version-3.png"]), images.to_rgb(seen.versions[2]))
     np.testing.assert_array_equal(images.read_image(files["picture.png"]), images.to_rgb(digit()))
@@ -380,7 +378,7 @@ def test_the_zip_replays_to_the_pixel():
     policy = PRESETS["heavy"].policy
     seen = seen_for(policy)
     object.__setattr__(seen.asked, "chosen", type("Chosen", (), {"label": "a/../digit"}))
-    (packed,) = [file.make() for file in explanation(seen).downloads if file.file_name == "versions.zip"]
+    packed = augmentation_explanation._zip(seen, options.COUNT.default)
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         told = json.loads(archive.read("drawn.json"))
         assert len(told) == options.COUNT.default
@@ -389,3 +387,39 @@ def test_the_zip_replays_to_the_pixel():
             expected = policy.replay(digit(), one["drawn"])
             np.testing.assert_array_equal(images.read_image(archive.read(one["file"])), images.to_rgb(expected))
         assert Augmentation.from_json(archive.read("policy.json")) == policy
+
+
+def test_the_zip_is_made_when_it_is_asked_for_and_taken_home_with_a_second_press():
+    at = looked(start(link=DIGIT | {"tab": "download", "count": "3"}))
+    assert not [button for button in at.get("download_button") if button.proto.label.endswith("zip")]
+    looked(at.button(key="augmentation.pack").click().run())
+    (button,) = [button for button in at.get("download_button") if button.proto.label.endswith("zip")]
+    assert button.proto.label == "3 versions, zip"
+
+
+def test_a_hosted_copy_packs_fewer(monkeypatch):
+    monkeypatch.setenv("EXPLORER_PROFILE", "hosted")
+    at = looked(start(link=DIGIT | {"tab": "download", "count": "500"}))
+    assert at.number_input(key="augmentation.count").value == 100
+
+
+def test_a_heatmap_is_drawn_on_a_copy():
+    picture = np.random.default_rng(0).integers(0, 256, (200, 150, 3), np.uint8)
+    picture.setflags(write=False)
+    before = picture.copy()
+    network = classifier("flat")
+    png, words = augmentation_consequence._heat(network, picture, "it", network.predict(picture)[0])
+    np.testing.assert_array_equal(picture, before)
+    assert not np.array_equal(images.read_image(png), before)
+    assert "class" in words
+
+
+def test_the_same_pictures_with_other_labels_are_another_question():
+    at = looked(start(link={"source": "dataset", "preset": "none", "mixup": "1", "split": "train"}))
+    other = looked(start(link={"source": "dataset", "preset": "none", "mixup": "1", "split": "test"}))
+    assert [tile["src"] for tile in tiles(at)] != [tile["src"] for tile in tiles(other)]
+
+
+def test_a_network_s_name_from_a_link_does_not_become_that_of_every_page():
+    at = looked(start(link={"model": "no such network"}))
+    assert at.session_state["_network"] != "no such network" if "_network" in at.session_state else True
