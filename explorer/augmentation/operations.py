@@ -24,6 +24,8 @@ Fill = tuple[str, float]
 """Fill mode and grey level of gaps."""
 
 LARGEST_MAGNITUDE = 30
+SHARE = "share"
+"""Unit of a strength that is a share: of a side, or of the way to a grey, black or blurred picture and beyond."""
 MAX_DEPTH = 3
 """Most operations in one chain of AugMix."""
 
@@ -36,7 +38,7 @@ class Operation:
         apply: (picture, strength, fill) → picture, uint8 (H, W, 1 or 3).
         strength: magnitude as a share, 0–1 → strength in the operation's own unit.
         signed: whether the strength goes either way.
-        unit: what a page writes after the strength, or nothing where there is none.
+        unit: what a page writes after the strength, :data:`SHARE`, or nothing where there is no strength.
     """
 
     apply: Callable[[Images, float, Fill], Images]
@@ -79,7 +81,10 @@ def _by_pillow(change: Callable[[Image.Image, float], Image.Image]) -> Callable[
 def _enhanced(kind: Callable[[Image.Image], Any]) -> Operation:
     """1 leaves the picture as it is; at the largest magnitude the factor is 0.1 or 1.9."""
     return Operation(
-        _by_pillow(lambda picture, strength: kind(picture).enhance(1 + strength)), lambda share: 0.9 * share, True, ""
+        _by_pillow(lambda picture, strength: kind(picture).enhance(1 + strength)),
+        lambda share: 0.9 * share,
+        True,
+        SHARE,
     )
 
 
@@ -92,7 +97,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "solarize": Operation(
             _by_pillow(lambda picture, level: ImageOps.solarize(picture, round(level))),
             lambda share: 256 * (1 - share),
-            unit="",
+            unit=" and up",
         ),
         "posterize": Operation(
             _by_pillow(lambda picture, bits: ImageOps.posterize(picture, round(bits))),
@@ -103,10 +108,10 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "contrast": _enhanced(ImageEnhance.Contrast),
         "brightness": _enhanced(ImageEnhance.Brightness),
         "sharpness": _enhanced(ImageEnhance.Sharpness),
-        "shear x": Operation(_sheared(across=True), lambda share: 0.3 * share, True, ""),
-        "shear y": Operation(_sheared(across=False), lambda share: 0.3 * share, True, ""),
-        "translate x": Operation(_moved("tx"), lambda share: 0.45 * share, True, ""),
-        "translate y": Operation(_moved("ty"), lambda share: 0.45 * share, True, ""),
+        "shear x": Operation(_sheared(across=True), lambda share: 0.3 * share, True, SHARE),
+        "shear y": Operation(_sheared(across=False), lambda share: 0.3 * share, True, SHARE),
+        "translate x": Operation(_moved("tx"), lambda share: 0.45 * share, True, SHARE),
+        "translate y": Operation(_moved("ty"), lambda share: 0.45 * share, True, SHARE),
     }
 )
 """The changes by name."""

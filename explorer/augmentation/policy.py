@@ -412,6 +412,13 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             _TUTORIAL.but(rescale=1 / 255),
             "The same ranges; pixels are divided by 255.",
         ),
+        "gentle": Preset(
+            "Gentle",
+            Augmentation(
+                rotation_range=8, width_shift_range=0.05, height_shift_range=0.05, zoom_range=0.1, horizontal_flip=True
+            ),
+            "A little of everything: a start for most photos.",
+        ),
         "flip": Preset(
             "Mirror only", Augmentation(horizontal_flip=True), "For most photos the safest change there is."
         ),
@@ -435,9 +442,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "rand-augment": Preset(
             "RandAugment",
             Augmentation(rand_augment=2, rand_augment_magnitude=9),
-            "Cubuk and others, 2020: two numbers.",
+            "Two changes drawn from fourteen, at strength 9 of 30.",
         ),
-        "aug-mix": Preset("AugMix", Augmentation(aug_mix=3), "Hendrycks and others, 2020: natural, and robust."),
+        "aug-mix": Preset("AugMix", Augmentation(aug_mix=3), "Three chains of changes, blended with the picture."),
         "none": Preset("Nothing", Augmentation(), "Every version is the picture itself."),
     }
 )

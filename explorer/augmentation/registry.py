@@ -13,8 +13,8 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         GEOMETRY: "Geometry",
         COLOUR: "Colour",
         TEXTURE: "Texture",
-        CHAINS: "Chains",
-        BATCH: "Batches",
+        CHAINS: "Recipes",
+        BATCH: "Blends",
     }
 )
 """Families of changes, in the order in which they are applied, and what a page calls them."""
@@ -55,7 +55,14 @@ TRANSFORMS: Mapping[str, Transform] = MappingProxyType(
         ),
         "shear_range": Transform(
             GEOMETRY,
-            Number("Shear °", 0.0, 0.0, 60.0, 0.1, "Slanted by up to so many degrees; the tutorials' 0.2 is a hair."),
+            Number(
+                "Shear °",
+                0.0,
+                0.0,
+                60.0,
+                0.1,
+                "Slanted by up to so many degrees. The tutorials' 0.2 is too little to be seen.",
+            ),
             legacy=True,
         ),
         "width_shift_range": Transform(
@@ -71,7 +78,7 @@ TRANSFORMS: Mapping[str, Transform] = MappingProxyType(
         "zoom_range": Transform(
             GEOMETRY,
             Number(
-                "Zoom", 0.0, 0.0, 0.9, 0.01, "Width and height each made 1 − z to 1 + z times smaller, on their own."
+                "Zoom", 0.0, 0.0, 0.9, 0.01, "0.2: width and height, each on its own, from 17 % smaller to 25 % larger."
             ),
             legacy=True,
         ),

@@ -149,29 +149,33 @@ class Survival:
         return self.before > self.chance / 2
 
     @property
+    def accident(self) -> str:
+        """How likely a rise like the verdict's is by accident, in words."""
+        return _probability(self.probability if self.breaks or not self.loses else self.probability_lost)
+
+    @property
     def verdict(self) -> str:
         """What the evidence says, in words; class names are as they came."""
-        alike = f"{_percent(self.convincing_after, 1)}, unchanged {_percent(self.convincing_before, 1)}"
-        nearest = f"{_percent(self.after)} are nearest to a picture of another class, unchanged {_percent(self.before)}"
+        looks, looked = round(self.convincing_after * self.pictures), round(self.convincing_before * self.pictures)
+        lost, was = round(self.after * self.pictures), round(self.before * self.pictures)
         if self.breaks:
             found = (
-                f"Of {self.pictures:,} changed pictures at least {alike}, look like another class "
-                f"({_probability(self.probability)}): their nearest pictures are of that class, and they come about as "
-                f"near to them as its own do. Their labels are in doubt."
+                f"Careful: at least {looks:,} of {self.pictures:,} changed pictures look like another class; unchanged "
+                f"it was {looked:,}. Their labels are in doubt."
             )
             if self.turned:
                 most = self.turned[0]
                 found += f" Most often {_quoted(most.label)} became {_quoted(most.other)} ({most.pictures:,})."
         elif self.loses:
             found = (
-                f"Of {self.pictures:,} changed pictures {nearest} ({_probability(self.probability_lost)}). It is not "
-                f"shown that they became that class: as near to it as its own pictures come {alike}. They look unlike "
-                f"the pictures of their class, which alone breaks no label."
+                f"Of {self.pictures:,} changed pictures {lost:,} have lost the look of their class; unchanged it was "
+                f"{was:,}. It is not shown that they became another class: only {looks:,} look like one, unchanged "
+                f"{looked:,}."
             )
         else:
             found = (
-                f"No evidence that labels break: of {self.pictures:,} changed pictures {nearest}, and as near to it as "
-                f"its own pictures come {alike}."
+                f"No evidence that labels break: of {self.pictures:,} changed pictures {looks:,} look like another "
+                f"class, unchanged {looked:,}."
             )
         if self.doubtful:
             found += " Edges alone tell these classes apart badly, so this says little."
@@ -562,10 +566,6 @@ def _accident(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
     differ = worse + better
     ways = sum(math.comb(differ, count) for count in range(worse, differ + 1))
     return float(Fraction(ways, 2**differ))
-
-
-def _percent(share: float, digits: int = 0) -> str:
-    return f"{100 * share:.{digits}f} %"
 
 
 def _probability(value: float) -> str:

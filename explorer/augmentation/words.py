@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from explorer.augmentation.drawing import IDENTITY
-from explorer.augmentation.operations import OPERATIONS, Step
+from explorer.augmentation.operations import OPERATIONS, SHARE, Step
 from explorer.augmentation.registry import OF_COLOURS
 
 if TYPE_CHECKING:
@@ -46,9 +46,12 @@ def _plus(value: float, digits: int = 0) -> str:
 
 
 def _step(step: Step) -> str:
-    name, strength = step
+    name, strength = str(step[0]), float(step[1])
     unit = OPERATIONS[name].unit
-    return name if unit is None else f"{name} {strength:z.2g}{unit}".replace("-", "−")
+    if unit is None:
+        return name
+    size = f"{100 * strength:z.0f} %" if unit == SHARE else f"{strength:z.0f}{unit}"
+    return f"{name} {size}".replace("-", "−")
 
 
 def _chains(drawn: "Drawn") -> list[str]:

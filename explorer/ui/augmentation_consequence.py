@@ -89,16 +89,18 @@ def _headline(classifier: Classifier, seen: Seen, answers: Answers, changed: Seq
     own = [float(answers.after[place][answers.was(place).argmax()]) for place in range(VERSIONS)]
     worst = int(np.argmin(own))
     if seen.of_dataset:
-        said = f"Of **{kept} of {VERSIONS}** pictures {plain(classifier.name)} says the same before and after"
+        said = f"{plain(classifier.name)} says the same of **{kept} of {VERSIONS}** pictures, before and after"
     else:
         index = int(answers.was(0).argmax())
         said = (
             f"Unchanged it is **{plain(classifier.class_names[index])}**, {answers.was(0)[index]:.0%}. "
             f"**{kept} of {VERSIONS}** versions still are"
         )
+    foreign = seen.of_dataset and not set(seen.class_names) & set(classifier.class_names)
+    known = " It does not know these classes: look only at whether it wavers." if foreign else ""
     return (
         f"{said}; the probability of that class is {np.mean(own):.0%} on average, {own[worst]:.0%} at the lowest "
-        f"(version {worst + 1})."
+        f"(version {worst + 1}).{known}"
     )
 
 
@@ -122,7 +124,9 @@ def _heatmaps(classifier: Classifier, seen: Seen, answers: Answers, changed: Seq
     if not changed:
         st.caption("No version changed its mind. Below: where it looks in the original, and in the picked version.")
     most = MOST_MAPS // 2 + 1 if seen.of_dataset else MOST_MAPS
-    places = list(changed[:most]) or [seen.place]
+    places = list(changed[:most])
+    if seen.place not in places:
+        places.append(seen.place)
     with st.spinner("Looking where it looks…"):
         shown: list[tuple[bytes, str]] = []
         for place in places:

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from explorer import images, maps, snippets
+from explorer import images, snippets
 from explorer.augmentation import Augmentation, pack
 from explorer.augmentation.applying import GEOMETRIC
 from explorer.augmentation.drawing import IDENTITY
@@ -37,10 +37,8 @@ def explanation(seen: Seen) -> Explanation:
 
 
 def _text(seen: Seen) -> str:
-    parts = [
-        WHY,
-        _geometry(seen),
-    ]
+    why = WHY if seen.policy.active else "This policy changes nothing: every epoch would see the same pictures."
+    parts = [why, _geometry(seen)]
     if seen.policy.rescale is not None:
         parts.append(
             rf"This policy also multiplies what the network is given by {seen.policy.rescale:.6f} (`rescale`), "
@@ -58,13 +56,19 @@ def _geometry(seen: Seen) -> str:
     """The affine map of the version that is looked at, and where one of its pixels comes from."""
     drawn, (height, width) = seen.drawn[seen.place], seen.original.shape[:2]
     if "crop" not in drawn and all(drawn[name] == IDENTITY[name] for name in GEOMETRIC):
+        if seen.policy.rand_augment or seen.policy.aug_mix:
+            return (
+                "RandAugment and AugMix apply changes from a list one after the other, each with its own resampling; "
+                "what they drew stands under each version."
+            )
         return "Nothing moved in this version: each pixel of it comes from its own place."
     (a, b, c), (d, e, f) = affine(drawn, height, width)
     row, column = height // 4, width // 4
     from_column, from_row = a * column + b * row + c, d * column + e * row + f
     numbers = rf"{a:.3f} & {b:.3f} & {c:.1f} \\ {d:.3f} & {e:.3f} & {f:.1f}"
     return (
-        rf"Rotation, shift, shear, zoom, flips and crop are **one** affine map. For version {seen.place + 1} it is"
+        "Rotation $R$, shift $T$, shear $S$, zoom $Z$, flips $F$ and crop $C$ are **one** affine map. For version "
+        f"{seen.place + 1} it is"
         "\n\n"
         rf"$$\begin{{pmatrix}} x_\text{{from}} \\ y_\text{{from}} \end{{pmatrix}} = "
         rf"R(\theta)\,T\,S\,Z\,F\,C \begin{{pmatrix}} x \\ y \\ 1 \end{{pmatrix}} = "
@@ -84,11 +88,11 @@ def _where(row: float, column: float, height: int, width: int) -> str:
 
 def _programs(seen: Seen) -> Mapping[str, str]:
     programs = snippets.augmentation_programs(seen.policy, seed=seen.asked.seed, channels=seen.original.shape[2])
-    if not seen.of_dataset:
-        return programs
-    return {library: f"{OF_DATASET}\n{program}" for library, program in programs.items()}
+    first = f"{PICTURE}\n{OF_DATASET}" if seen.of_dataset else PICTURE
+    return {library: f"{first}\n{program}" for library, program in programs.items()}
 
 
+PICTURE = "# picture.png is the original, under Download."
 OF_DATASET = "# The page shows a version of each of sixteen pictures; this makes sixteen of the one that is picked."
 
 
@@ -112,7 +116,8 @@ def _packing(seen: Seen) -> None:
         key = ("packed", seen.key, seen.policy.to_json(), seen.asked.seed, count)
         pressed = st.button("Make the zip", key="augmentation.pack", icon=":material/folder_zip:")
         place = st.empty()
-    st.caption(f"At most {most} versions of {of}, what was drawn for each, and the policy.")
+    blends = " MixUp and CutMix are left out: a blend is of no one class." if seen.mixed is not None else ""
+    st.caption(f"At most {most} versions of {of}, what was drawn for each, and the policy.{blends}")
     if pressed:
         with progress("augmentation.stop_zip", "Packing…") as report:
             cache.shelf().get_or_make(key, lambda: _zip(seen, count, report), len)
@@ -144,9 +149,17 @@ def _one(seen: Seen) -> bytes:
 
 
 def _sheet(seen: Seen) -> bytes:
-    """The versions, four in a row, pixel for pixel."""
-    tiles = images.to_rgb(seen.versions)
-    return images.encode_png(maps.mosaic(np.ascontiguousarray(tiles), 4, gap=4, side=max(tiles.shape[1:3])).pixels)
+    """The versions, four in a row, pixel for pixel, with white between them."""
+    count, height, width, channels = seen.versions.shape
+    framed = np.full((count, height + GAP, width + GAP, channels), 255, np.uint8)
+    framed[:, :height, :width] = seen.versions
+    rows = framed.reshape(-1, 4, height + GAP, width + GAP, channels).swapaxes(1, 2)
+    sheet = rows.reshape(-1, 4 * (width + GAP), channels)
+    return images.encode_png(np.ascontiguousarray(sheet[:-GAP, :-GAP]))
+
+
+GAP = 4
+"""Pixels between two versions of the sheet."""
 
 
 def _fresh(tab: str) -> None:

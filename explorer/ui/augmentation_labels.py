@@ -27,6 +27,10 @@ SHOWN = 4
 def draw(seen: Seen) -> None:
     """The verdict for the chosen pictures, examples for it, and which parameter is to blame."""
     name = options.LABELS_ON.draw()
+    if not seen.policy.active:
+        st.info("The policy changes nothing, and so no label.", icon=":material/check_circle:")
+        return
+    loud = st.container()
     pictures = _pictures(name)
     found = _survival(seen.policy, pictures, seen.asked.seed)
     icon = ":material/warning:" if found.breaks else ":material/help:" if found.loses else ":material/check_circle:"
@@ -41,16 +45,22 @@ def draw(seen: Seen) -> None:
             narrow=3,
         )
         st.caption("In threes: the picture, what chance made of it, and a picture of another class that this is like.")
-    if seen.policy.active:
-        parts = _blame(seen.policy, pictures, seen.asked.seed)
-        for one in () if found.breaks else parts:
-            if one.breaks:
-                name, share = TRANSFORMS[one.parameter].option.label, f"{one.convincing_after:.0%}"
-                st.warning(plain(f"“{name}” alone makes {share} of the pictures look like another class."))
+    parts = _blame(seen.policy, pictures, seen.asked.seed)
+    for one in () if found.breaks else parts:
+        if one.breaks:
+            what, share = TRANSFORMS[one.parameter].option.label.rstrip(" ↔↕°"), f"{one.convincing_after:.0%}"
+            loud.warning(
+                plain(f"Careful: “{what}” alone makes {share} of the pictures look like another class."),
+                icon=":material/warning:",
+            )
+    if len(parts) > 1:
         st.markdown(_table(parts))
+        st.caption(f"Each change alone, on {parts[0].pictures} of these pictures.")
     st.caption(
-        "For each picture the one with the most similar edges is looked for, before and after; no network is asked. "
-        "What looks alike to edges need not to a person: look at the examples."
+        "For each picture the ones with the most similar edges are looked for, before and after; no network is asked. "
+        "It *looks like* another class where the three nearest are of that class and about as near as its own pictures "
+        f"are. By accident this would come out with {plain(found.accident)}. What looks alike to edges need not to a "
+        "person: look at the examples."
     )
 
 

@@ -59,7 +59,8 @@ def _table(seen: Seen) -> None:
         alone = Augmentation(**{name: getattr(seen.policy, name)})
         said = " · ".join(describe(alone, seen.drawn[seen.place], seen.version.shape[2])) or "no"
         if TRANSFORMS[name].family == "batch":
-            said = "see the label under it" if seen.mixed is not None else "only on a dataset's pictures"
+            kind = seen.mixed.kind if seen.mixed is not None else ""
+            said = "see the words under it" if kind == name else "not this time" if kind else "only of a dataset"
         rows.append(f"| `{name}` | {_range(name, getattr(seen.policy, name))} | {plain(said)} |")
     if not rows:
         st.info("The policy changes nothing.")
@@ -103,7 +104,9 @@ def one_sweep(seen: Seen) -> None:
         columns=7 if len(drawn) > 9 else 5,
         narrow=3,
     )
-    said = plain(TRANSFORMS[name].option.help)
+    value = getattr(policy, name)
+    said = f"From one end of {plain(_range(name, value))} to the other. " if name in (*BOTH_WAYS, *AROUND_ONE) else ""
+    said += plain(TRANSFORMS[name].option.help)
     if name not in seen.policy.active:
         said += " The policy does not use it: this is all that its slider offers."
     st.caption(said)

@@ -23,6 +23,8 @@ Images = NDArray[np.uint8]
 
 WORK_SIDE = 320
 """Longest side of a picture that is changed here, in pixels: about what a network reads."""
+FEWEST_ROWS, MAX_WORK_SIDE = 32, 2048
+"""A strip is made no lower than this, if it then is no longer than that."""
 TALLEST = 106
 """Most pixels that a version is high, so that four rows are on the first screen."""
 FAR = 90
@@ -156,7 +158,9 @@ def _versions(policy: Augmentation, source: Source, seed: int) -> tuple[Images, 
 def _of_picture(asked: Asked) -> Source:
     """The chosen picture, made small where it is large."""
     pixels = asked.chosen.picture.pixels
-    small = images.reduce_to(pixels, WORK_SIDE)
+    # Of a strip enough is left to see it turn.
+    least = -(-FEWEST_ROWS * max(pixels.shape[:2]) // min(pixels.shape[:2]))
+    small = images.reduce_to(pixels, min(MAX_WORK_SIDE, max(WORK_SIDE, least)))
     note = "" if small is pixels else f"{pixels.shape[0]} × {pixels.shape[1]} pixels, made smaller to "
     return Source([small], [asked.chosen.label], (), (), f"{asked.chosen.sha}-{WORK_SIDE}", note)
 
@@ -248,7 +252,8 @@ def _draw_original(seen: Seen) -> None:
     shown = figures.enlarge(images.to_rgb(original), ORIGINAL_SIDE)
     name = seen.name_of(seen.place)
     st.image(images.encode_png(shown), width="stretch", output_format="PNG", alt=f"The original: {name}")
-    colours = "colour" if channels == 3 else "grey"
+    equal = channels == 3 and bool((original == original[..., :1]).all())
+    colours = "grey" if channels == 1 else "grey in three equal channels" if equal else "colour"
     st.caption(f"**The original** · {plain(name)} · {seen.note}{height} × {width}, {colours}")
 
 
@@ -257,8 +262,15 @@ def tile(seen: Seen, place: int, *, mark: str = "", tone: str = "") -> Version:
     words = describe(seen.policy, seen.drawn[place], seen.versions.shape[3])
     if seen.mixed is not None:
         mark = mark or _shares(seen, place)
-        words = [*words, f"{1 - seen.mixed.weights[place]:.0%} from version {seen.mixed.partners[place] + 1}"]
+        words = [*words, _blend(seen, seen.mixed, place)]
     return Version(seen.versions[place], str(place + 1), words or ["unchanged"], mark, tone)
+
+
+def _blend(seen: Seen, mixed: Mixed, place: int) -> str:
+    """What came from another picture."""
+    partner = int(mixed.partners[place])
+    kind = {"mixup": "MixUp", "cutmix": "CutMix"}[mixed.kind]
+    return f"{kind}: {1 - mixed.weights[place]:.0%} of {partner + 1} ({seen.class_names[seen.labels[partner]]})"
 
 
 def _shares(seen: Seen, place: int) -> str:

@@ -182,7 +182,7 @@ def test_many_pictures_of_no_edges_are_lost_but_like_nothing():
     assert (found.after, found.convincing_after) == (1, 0)
     assert found.loses
     assert not found.breaks
-    assert "It is not shown that they became that class" in found.verdict
+    assert "It is not shown that they became another class" in found.verdict
     flat = survival(Augmentation(), np.zeros_like(images), labels, NAMES)
     assert (flat.before, flat.after) == (1, 1)
     assert flat.doubtful

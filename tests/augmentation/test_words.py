@@ -87,7 +87,7 @@ def test_the_words_of_each_parameter(drawn, policy, texts):
 def test_steps_are_named_with_their_strengths():
     steps = [["rotate", -12.34], ["posterize", 5.0], ["equalize", 0.0], ["colour", 0.27]]
     text = " ".join(said({"rand_augment": steps}, rand_augment=4))
-    places = [text.index(part) for part in ("rotate", "−12", "posterize", "5 bits", "equalize", "colour", "0.27")]
+    places = [text.index(part) for part in ("rotate", "−12", "posterize", "5 bits", "equalize", "colour", "27 %")]
     assert places == sorted(places)
     assert "equalize 0" not in text
 

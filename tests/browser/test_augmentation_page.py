@@ -290,7 +290,7 @@ def test_the_files_are_what_the_page_shows(person):
 def test_mixup_blends_a_dataset_s_pictures_and_says_both_labels(person):
     person.get_by_role("radio", name="A dataset's").click()
     see(person.get_by_role("img", name=re.compile("^The original: (circle|square|triangle)$")))
-    person.get_by_role("button", name="Batches").click()
+    person.get_by_role("button", name="Blends").click()
     slider = person.get_by_role("slider", name="MixUp α")
     slider.focus()
     person.keyboard.press("End")
@@ -327,7 +327,7 @@ def test_change_its_mind_marks_what_the_network_no_longer_says_and_where_it_look
     person.get_by_role("button", name="Set it up").nth(2).click()
     answers = grid(person, "What the network says").get_by_role("option")
     see(answers.nth(15), WAKING)
-    see(person.get_by_text("Each map is for the class that the network now says"), WAKING)
+    see(person.get_by_text("Each map is for the class that the network says"), WAKING)
     see(person.locator(IDLE))
     assert link(person) == {"preset": "heavy", "tab": "consequence"}
     marks = answers.locator(".mark").all_inner_texts()
