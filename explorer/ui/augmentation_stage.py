@@ -262,7 +262,7 @@ def tile(seen: Seen, place: int, *, mark: str = "", tone: str = "") -> Version:
     words = describe(seen.policy, seen.drawn[place], seen.versions.shape[3])
     if seen.mixed is not None:
         mark = mark or _shares(seen, place)
-        words = [*words, _blend(seen, seen.mixed, place)]
+        words = [_blend(seen, seen.mixed, place), *words]
     return Version(seen.versions[place], str(place + 1), words or ["unchanged"], mark, tone)
 
 
