@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 
 import pytest
 
@@ -75,3 +76,9 @@ def test_samples_and_labels_are_complete():
 
     assert {path.name for path in images.SAMPLES.values()} == {path.name for path in (ASSETS / "samples").iterdir()}
     assert images.SAMPLES.keys() == images.SAMPLE_LABELS.keys() == images.SAMPLE_ALT.keys()
+
+
+def test_no_message_is_sent_by_its_name_only():
+    """Streamlit's browser side may have forgotten it, and then loses the connection (.streamlit/config.toml)."""
+    told = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert told["global"]["minCachedMessageSize"] > 1e9
