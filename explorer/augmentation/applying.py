@@ -29,8 +29,6 @@ def as_picture(image: NDArray[Any]) -> Images:
     picture = np.asarray(image)
     if picture.ndim == 2:
         picture = picture[..., None]
-    if max(picture.shape) > MAX_AUGMENTED_SIDE:
-        raise AugmentationError(f"Sides are at most {MAX_AUGMENTED_SIDE:,} pixels here, not {max(picture.shape):,}.")
     if picture.ndim != 3 or picture.shape[2] not in (1, 3) or picture.size == 0:
         raise AugmentationError(f"A picture has the shape (H, W, 3), (H, W, 1) or (H, W), not {np.shape(image)}.")
     return as_levels(picture)
@@ -44,8 +42,10 @@ def as_levels(pictures: NDArray[Any]) -> Images:
     """A picture or a batch as whole levels: uint8 of the same shape.
 
     Raises:
-        AugmentationError: the values are no numbers, or all lie between 0 and 1.
+        AugmentationError: a side is too long, or the values are no numbers or no levels.
     """
+    if (longest := max(pictures.shape[-3:])) > MAX_AUGMENTED_SIDE:
+        raise AugmentationError(f"Sides are at most {MAX_AUGMENTED_SIDE:,} pixels here, not {longest:,}.")
     if pictures.dtype == np.uint8:
         return pictures
     if pictures.dtype.kind not in "iuf" or not np.isfinite(pictures).all():

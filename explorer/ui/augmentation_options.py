@@ -14,7 +14,7 @@ from explorer.augmentation.registry import BATCH, CHAINS, CONSTANT, GEOMETRY, SU
 from explorer.datasets import BUILTIN, SPLITS
 from explorer.options import Interval, Number
 from explorer.ui import frame, pickers, state
-from explorer.ui.controls import Control, Select, Slider, Switch, Whole, of_option
+from explorer.ui.controls import Control, Select, SelectPresent, Slider, Switch, Whole, of_option
 from explorer.ui.texts import plain
 
 PAGE = "augmentation"
@@ -83,18 +83,6 @@ SOURCE = Select(
 HERE = {name: entry.title for name, entry in BUILTIN.items() if entry.here}
 
 
-class DatasetChoice(Select):
-    """A bundled dataset, or the one that is open on the Datasets page."""
-
-    def allows(self, value: Any) -> bool:
-        """One that is here."""
-        return super().allows(value) and (value != OPENED or state.get(state.DATASET) is not None)
-
-    def shown(self) -> list[str]:
-        """The bundled ones, and the open one where there is one."""
-        return [name for name in self.options if self.allows(name)]
-
-
 class NetworkName(Control):
     """The network that is asked. Its picker checks the name, in its own tab, where TensorFlow is there."""
 
@@ -122,11 +110,14 @@ class NetworkName(Control):
         st.session_state[self.key] = value
 
 
-DATASET = DatasetChoice(
+NEEDS = {OPENED: state.DATASET}
+"""A bundled dataset is always here, the one of the Datasets page where one is open."""
+DATASET = SelectPresent(
     key=f"{PAGE}.dataset_name",  # the picker's own list of datasets has the shorter one
     label="Dataset",
     default="shapes",
     options={**HERE, OPENED: "the one open on the Datasets page"},
+    needs=NEEDS,
 )
 SPLIT = Select(
     key=f"{PAGE}.split",
@@ -147,11 +138,12 @@ SWEEP = Select(
 )
 NETWORK = NetworkName(key=f"{PAGE}.model", label="Network", default="EfficientNetLite0")
 CAMS = Switch(key=f"{PAGE}.cams", label="Where it looks (Grad-CAM)", default=True)
-LABELS_ON = DatasetChoice(
+LABELS_ON = SelectPresent(
     key=f"{PAGE}.labels_on",
     label="Ask",
     default="mnist-small",
     options={LETTERS: "letters and digits, printed", **HERE, OPENED: "the open dataset"},
+    needs=NEEDS,
     look="segments",
 )
 COUNT = Whole(key=f"{PAGE}.count", label="Versions in the zip", default=64, low=1, high=500)

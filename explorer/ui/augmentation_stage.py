@@ -185,7 +185,9 @@ def of_dataset(asked: Asked, count: int = VERSIONS) -> Source:
 
 def _spread(labels: NDArray[np.int64], count: int) -> list[int]:
     """Places of so many pictures, class after class in turn, the first ones of each; again where they are too few."""
-    classes = [np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]
+    order = np.argsort(labels, kind="stable")
+    _, starts = np.unique(labels[order], return_index=True)
+    classes = [places[:count] for places in np.split(order, starts[1:])]
     turns = [int(each[turn]) for turn in range(count) for each in classes if turn < len(each)]
     return [turns[place % len(turns)] for place in range(count)]
 

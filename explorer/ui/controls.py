@@ -125,6 +125,27 @@ class Select(Control):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SelectPresent(Select):
+    """The same, where some options are only there while the session holds something.
+
+    Attributes:
+        needs: option → the key of the session that it needs; others need nothing.
+    """
+
+    needs: Mapping[str, str]
+
+    def allows(self, value: Any) -> bool:
+        """One of the options that are there."""
+        return super().allows(value) and (
+            value not in self.needs or st.session_state.get(self.needs[value]) is not None
+        )
+
+    def shown(self) -> list[str]:
+        """The options that are there."""
+        return [name for name in self.options if self.allows(name)]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tabs(Select):
     """One of several tabs: the session holds its label, as ``st.tabs`` does, the link its name."""
 

@@ -15,7 +15,7 @@ from explorer.datasets.shapes import OUTLINES
 from explorer.errors import DatasetError
 from explorer.settings import MAX_DATASET_SIDE
 from explorer.ui import cache, frame, state
-from explorer.ui.controls import Control, OptionalWhole, Select, Switch, Whole
+from explorer.ui.controls import Control, OptionalWhole, Select, SelectPresent, Switch, Whole
 from explorer.ui.texts import plain
 
 PAGE = "datasets"
@@ -49,20 +49,12 @@ class Own:
     folder: str = ""
 
 
-class DatasetChoice(Select):
+class DatasetChoice(SelectPresent):
     """A dataset that is known by name, or the person's own."""
 
     def allowed(self) -> str:
         """Why a link's dataset may be missing."""
         return "it names none of the datasets, or was its author's own, which a link never carries"
-
-    def allows(self, value: Any) -> bool:
-        """One that is known by name, or the own one where this session has one."""
-        return super().allows(value) and (value != OWN or state.get(state.OWN_DATASET) is not None)
-
-    def shown(self) -> list[str]:
-        """Those that are known by name, and the own one where there is one."""
-        return [name for name in self.options if self.allows(name)]
 
 
 class ClassChoice(Control):
@@ -87,6 +79,7 @@ DATASET = DatasetChoice(
     label="Dataset",
     default="fashion-mnist-small",
     options={**TITLES, OWN: "your own pictures"},
+    needs={OWN: state.OWN_DATASET},
 )
 SPLIT = Select(
     key=f"{PAGE}.split",

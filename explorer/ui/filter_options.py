@@ -123,6 +123,7 @@ AGAINST = AgainstChoice(
     label="Beside",
     default=UNTRAINED,
     options={UNTRAINED: "the same network, untrained", **NETWORK.options},
+    needs=NETWORK.needs,
 )
 TABS = frame.tabs(PAGE, {"check": "Check", "weights": "Weights", "compare": "Before training", "atlas": "Atlas"})
 

@@ -13,7 +13,7 @@ from explorer.images import encode_png
 from explorer.models import PRETRAINED, Classifier, LayerSummary, load_classifier, save_classifier
 from explorer.models.layers import unknown_layer
 from explorer.ui import cache, state
-from explorer.ui.controls import Control, Select
+from explorer.ui.controls import Control, SelectPresent
 from explorer.ui.frame import Download
 from explorer.ui.texts import plain
 
@@ -21,20 +21,12 @@ OWN = "own"
 """What a link says where the network was the person's own."""
 
 
-class NetworkChoice(Select):
+class NetworkChoice(SelectPresent):
     """A published network, or the uploaded one."""
 
     def allowed(self) -> str:
         """Why a link's network may be missing."""
         return "it names none of the networks, or was its author's own, which a link never carries"
-
-    def allows(self, value: Any) -> bool:
-        """One of the published networks, or the uploaded one where this session has one."""
-        return super().allows(value) and (value != OWN or state.get(state.OWN_NETWORK) is not None)
-
-    def shown(self) -> list[str]:
-        """The published networks, and the own one where there is one."""
-        return [name for name in self.options if self.allows(name)]
 
     def current(self) -> Any:
         """The network pressed just now, else the one chosen before, here or on another page."""
@@ -63,7 +55,11 @@ def network_control(page: str) -> NetworkChoice:
     """The network, as one of a page's choices."""
     names = {name: entry.title + (" · bundled" if entry.bundled else "") for name, entry in PRETRAINED.items()}
     return NetworkChoice(
-        key=f"{page}.model", label="Network", default="EfficientNetLite0", options={**names, OWN: "your own network"}
+        key=f"{page}.model",
+        label="Network",
+        default="EfficientNetLite0",
+        options={**names, OWN: "your own network"},
+        needs={OWN: state.OWN_NETWORK},
     )
 
 
