@@ -135,13 +135,31 @@ def app(serve):
     return serve(ROOT / "app.py")
 
 
+BROKEN = "() => [...document.images].filter((each) => each.complete && !each.naturalWidth).map((each) => each.src)"
+
+
+def broken_images(page):
+    """The addresses of the pictures a page still shows broken after a while."""
+    for _ in range(40):
+        found = page.evaluate(BROKEN)
+        if not found:
+            break
+        page.wait_for_timeout(50)
+    return found
+
+
 def watch(page):
-    """Collects uncaught errors and console errors; Chromium's own network chatter is not ours."""
+    """Collects uncaught errors and console errors; Chromium's own network chatter is not ours.
+
+    Nor is a picture that came too late: where a page is drawn anew before the browser has fetched a picture, the
+    server has forgotten it. What counts is that none is broken in the end (`broken_images`).
+    """
     problems = []
     page.on("pageerror", lambda error: problems.append(f"uncaught: {error}"))
 
     def read(message):
-        if message.type == "error" and "Failed to load resource" not in message.text:
+        chatter = ("Failed to load resource", "Image source error")
+        if message.type == "error" and not any(each in message.text for each in chatter):
             problems.append(f"console: {message.text}")
 
     page.on("console", read)
@@ -183,8 +201,10 @@ def watched_pages():
         return page
 
     yield open_in
-    for page, _ in opened:
-        page.close()
+    for page, found in opened:
+        if not page.is_closed():
+            found += [f"broken picture: {each}" for each in broken_images(page)]
+            page.close()
     problems = [problem for _, found in opened for problem in found]
     assert not problems, "\n".join(problems)
 
