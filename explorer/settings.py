@@ -61,6 +61,8 @@ MAX_AUGMENTED_SIDE = 32_766
 """Largest side of a picture that is changed at random, in pixels: OpenCV's own limit."""
 MAX_POLICY_BYTES = 20_000
 """Longest JSON text of an augmentation policy."""
+MAX_BLOCKS = 60
+"""Most blocks of a network that is trained here."""
 MAX_ENTRY_RATIO = 200
 """How many times its packed size one file of an archive may unpack to, if that is more than 1 MB."""
 MAX_ARCHIVE_RATIO = 100
@@ -109,6 +111,19 @@ class Settings:
         max_dataset_bytes: most bytes of a dataset's pictures, as arrays.
         max_store_bytes: bytes that stored datasets may take on disk; those not used for longest go first.
         max_store_seconds: how long a stored dataset that nobody opens is kept.
+        max_epochs: most epochs of one training run.
+        max_train_images: most pictures that one run learns from.
+        max_run_seconds: longest that one run may train, pauses left out.
+        max_paused_seconds: a run that is paused for longer is stopped; it can be resumed.
+        max_training_bytes: memory that one step of training may take, by an estimate.
+        max_run_bytes: bytes on disk of one run.
+        max_runs_bytes: bytes on disk of all runs; no new one begins above it.
+        max_runs: most runs that one person keeps.
+        max_waiting: most runs of one person that train or wait at the same time.
+        runs_at_once: runs that train at the same time, the others wait; ``EXPLORER_RUNS_AT_ONCE``.
+        max_run_age: how long a run is kept, in seconds.
+        spare: whether a process with TensorFlow waits, so that training starts at once; ``EXPLORER_SPARE``, 1 or 0.
+        runs_dir: where runs lie; ``EXPLORER_RUNS_DIR``, else the platform's own place.
         data_dir: folder of datasets that were put there by hand; ``EXPLORER_DATA_DIR``, else the platform's own place.
         cache_dir: where downloads and stored datasets lie; ``EXPLORER_CACHE_DIR``, else the platform's own place.
     """
@@ -131,6 +146,19 @@ class Settings:
     max_dataset_bytes: int = 6_000 * MEGABYTE
     max_store_bytes: int = 20_000 * MEGABYTE
     max_store_seconds: float = math.inf
+    max_epochs: int = 500
+    max_train_images: int = 1_000_000
+    max_run_seconds: float = math.inf
+    max_paused_seconds: float = 3_600.0
+    max_training_bytes: float = 12e9
+    max_run_bytes: int = 4_000 * MEGABYTE
+    max_runs_bytes: int = 40_000 * MEGABYTE
+    max_runs: int = 500
+    max_waiting: int = 50
+    runs_at_once: int = 2
+    max_run_age: float = math.inf
+    spare: bool = True
+    runs_dir: Path = Path(NAME)
     data_dir: Path = Path(NAME)
     cache_dir: Path = Path(NAME)
 
@@ -153,6 +181,16 @@ HOSTED = replace(
     max_dataset_bytes=400 * MEGABYTE,
     max_store_bytes=4_000 * MEGABYTE,
     max_store_seconds=86_400.0,
+    max_epochs=20,
+    max_train_images=20_000,
+    max_run_seconds=300.0,
+    max_paused_seconds=300.0,
+    max_training_bytes=1.5e9,
+    max_run_bytes=150 * MEGABYTE,
+    max_runs_bytes=4_000 * MEGABYTE,
+    max_runs=10,
+    max_waiting=3,
+    max_run_age=86_400.0,
 )
 
 
@@ -169,22 +207,46 @@ def current() -> Settings:
     profiles = {"local": LOCAL, "hosted": HOSTED}
     if name not in profiles:
         raise ExplorerError(f"EXPLORER_PROFILE is {name!r}; it can be {' or '.join(profiles)}.")
-    return _placed(profiles[name], *(os.environ.get(variable) for variable in FOLDERS))
+    return _placed(profiles[name], tuple(os.environ.get(variable) for variable in VARIABLES))
 
 
-FOLDERS = ("EXPLORER_WEIGHTS_DIR", "EXPLORER_DATA_DIR", "EXPLORER_CACHE_DIR", "XDG_DATA_HOME", "XDG_CACHE_HOME", "HOME")
-"""The environment variables that say where files are."""
+VARIABLES = (
+    *("EXPLORER_WEIGHTS_DIR", "EXPLORER_DATA_DIR", "EXPLORER_CACHE_DIR", "EXPLORER_RUNS_DIR"),
+    *("EXPLORER_RUNS_AT_ONCE", "EXPLORER_SPARE", "XDG_DATA_HOME", "XDG_CACHE_HOME", "HOME"),
+)
+"""The environment variables that say where files are and how training goes on; the last three, what the platform's own
+places depend on."""
+MAX_RUNS_AT_ONCE = 64
 
 
 @functools.lru_cache(maxsize=8)
-def _placed(profile: Settings, weights: str | None, data: str | None, cache: str | None, *_: str | None) -> Settings:
-    """The profile with its folders; the last arguments are what the platform's own places depend on."""
+def _placed(profile: Settings, said: tuple[str | None, ...]) -> Settings:
+    """The profile with what the variables of :data:`VARIABLES` say, in that order."""
+    weights, data, cache, runs, at_once, spare = said[:6]
+    own = platformdirs.user_data_path(NAME, appauthor=False)
     return replace(
         profile,
         weights_dir=_folder(weights),
-        data_dir=_folder(data) or platformdirs.user_data_path(NAME, appauthor=False),
+        data_dir=_folder(data) or own,
         cache_dir=_folder(cache) or platformdirs.user_cache_path(NAME, appauthor=False),
+        runs_dir=_folder(runs) or own / "runs",
+        runs_at_once=_whole("EXPLORER_RUNS_AT_ONCE", at_once, profile.runs_at_once, 1, MAX_RUNS_AT_ONCE),
+        spare=bool(_whole("EXPLORER_SPARE", spare, int(profile.spare), 0, 1)),
     )
+
+
+def _whole(variable: str, text: str | None, default: int, least: int, most: int) -> int:
+    """The whole number that an environment variable holds, if it is set.
+
+    Raises:
+        ExplorerError: it holds something else.
+    """
+    text = (text or "").strip()
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+        raise ExplorerError(f"{variable} is {text[:60]!r}; it is a whole number from {least} to {most}.")
+    return int(text)
 
 
 def _folder(path: str | None) -> Path | None:

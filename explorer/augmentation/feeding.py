@@ -28,7 +28,7 @@ AT_ONCE = 256
 """Seeds drawn at once."""
 
 
-def seeds(seed: int, epoch: int = 0) -> "tf.data.Dataset":
+def seeds(seed: int, epoch: int = 0, start: int = 0) -> "tf.data.Dataset":
     """A seed for each element of a pipeline: other ones in each epoch, the same ones for the same ``seed``.
 
     TensorFlow's own ``Dataset.random`` also depends on ``tf.random.set_seed``, and cannot begin at a later epoch.
@@ -36,6 +36,7 @@ def seeds(seed: int, epoch: int = 0) -> "tf.data.Dataset":
     Args:
         seed: the same gives the same.
         epoch: the number of the first run through the pipeline.
+        start: elements of each epoch that are left out.
     """
     import tensorflow as tf  # noqa: PLC0415
 
@@ -46,16 +47,22 @@ def seeds(seed: int, epoch: int = 0) -> "tf.data.Dataset":
         while True:
             yield drawn.integers(2**63, size=AT_ONCE, dtype=np.int64, endpoint=False)
 
-    made = tf.data.Dataset.from_generator(numbers, output_signature=tf.TensorSpec((AT_ONCE,), tf.int64)).unbatch()
+    made = (
+        tf.data.Dataset.from_generator(numbers, output_signature=tf.TensorSpec((AT_ONCE,), tf.int64))
+        .unbatch()
+        .skip(start)
+    )
     return made.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
 
-def mapped(policy: "Augmentation", dataset: "tf.data.Dataset", seed: int, epoch: int) -> "tf.data.Dataset":
+def mapped(
+    policy: "Augmentation", dataset: "tf.data.Dataset", seed: int, epoch: int, start: int = 0
+) -> "tf.data.Dataset":
     """What :meth:`Augmentation.map` does."""
     import tensorflow as tf  # noqa: PLC0415
 
     batched = _check(policy, dataset.element_spec)
-    mixes = bool(policy.mixup or policy.cutmix)
+    mixes, changes = bool(policy.mixup or policy.cutmix), bool(policy.active)
     scale = np.float32(1.0 if policy.rescale is None else policy.rescale)
 
     def changed(images: NDArray[Any], number: int) -> NDArray[np.uint8]:
@@ -67,9 +74,10 @@ def mapped(policy: "Augmentation", dataset: "tf.data.Dataset", seed: int, epoch:
 
     def one(element: Any, number: "tf.Tensor") -> Any:
         images, *rest = element if isinstance(element, tuple) else (element,)
-        made = tf.numpy_function(changed, [images, number], tf.uint8)
-        if not batched:
-            made = made[0]
+        made = images
+        if changes:
+            made = tf.numpy_function(changed, [images, number], tf.uint8)
+            made = made if batched else made[0]
         if mixes:
             labels = rest[0]
             made, shares = tf.numpy_function(blended, [made, labels, number], [tf.uint8, tf.float32])
@@ -79,7 +87,7 @@ def mapped(policy: "Augmentation", dataset: "tf.data.Dataset", seed: int, epoch:
         levels = tf.cast(made, tf.float32) * scale
         return (levels, *rest) if isinstance(element, tuple) else levels
 
-    return tf.data.Dataset.zip((dataset, seeds(seed, epoch))).map(one, num_parallel_calls=tf.data.AUTOTUNE)
+    return tf.data.Dataset.zip((dataset, seeds(seed, epoch, start))).map(one, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _check(policy: "Augmentation", spec: Any) -> bool:
@@ -112,6 +120,7 @@ def feeds(
     classes: int | None = None,
     seed: int = 0,
     epoch: int = 0,
+    start: int = 0,
 ) -> tuple["tf.data.Dataset", "tf.data.Dataset"]:
     """What ``model.fit`` is given: pictures to learn from, changed anew in each epoch, and others as they are.
 
@@ -123,6 +132,8 @@ def feeds(
         classes: makes labels one-hot, which MixUp and CutMix need; None leaves them as they are.
         seed: of the order and of the changes; the same gives the same, epoch by epoch.
         epoch: the number of the first one, for a training that goes on.
+        start: batches of the first epoch that are left out, for one that goes on within it; such a pipeline is for
+            that epoch alone.
 
     Returns:
         Two pipelines of (float32 (N, H, W, C), labels).
@@ -134,12 +145,15 @@ def feeds(
     _check_pair(validation, classes)
     if batch_size < 1:
         raise AugmentationError(f"A batch has 1 or more pictures, not {batch_size}.")
-    from explorer.augmentation.policy import Augmentation  # noqa: PLC0415
+    if not 0 <= start * batch_size <= len(train[0]):
+        raise AugmentationError(f"{start} batches of {batch_size} cannot be left out of {len(train[0])} pictures.")
+    from explorer.augmentation.policy import Augmentation, check_seed  # noqa: PLC0415
 
-    order = _batches(train, batch_size, classes, _order(len(train[0]), seed, epoch))
+    check_seed(seed)
+    order = _batches(train, batch_size, classes, _order(len(train[0]), seed, epoch, start * batch_size))
     as_it_is = Augmentation(rescale=policy.rescale)
     plain = as_it_is.map(_batches(validation, batch_size, classes, _order(len(validation[0]), None, 0)))
-    return policy.map(order, seed=seed, epoch=epoch).prefetch(2), plain.prefetch(2)
+    return mapped(policy, order, seed, epoch, start).prefetch(2), plain.prefetch(2)
 
 
 def _check_pair(pair: Labelled, classes: int | None) -> None:
@@ -155,8 +169,8 @@ def _check_pair(pair: Labelled, classes: int | None) -> None:
         raise AugmentationError(f"The labels go from {labels.min()} to {labels.max()}; {classes} classes were given.")
 
 
-def _order(count: int, seed: int | None, epoch: int) -> "tf.data.Dataset":
-    """The places of so many pictures, in another order each epoch; in their own where ``seed`` is None."""
+def _order(count: int, seed: int | None, epoch: int, start: int = 0) -> "tf.data.Dataset":
+    """The places of so many pictures, in another order each epoch, from ``start`` on; in their own without a seed."""
     import tensorflow as tf  # noqa: PLC0415
 
     if seed is None or not count:
@@ -164,10 +178,11 @@ def _order(count: int, seed: int | None, epoch: int) -> "tf.data.Dataset":
     epochs = itertools.count(epoch)
 
     def orders() -> Iterator[NDArray[np.int64]]:
-        yield stream(seed, ORDERS, next(epochs)).permutation(count)
+        yield stream(seed, ORDERS, next(epochs)).permutation(count)[start:]
 
-    order = tf.data.Dataset.from_generator(orders, output_signature=tf.TensorSpec((count,), tf.int64)).unbatch()
-    return order.apply(tf.data.experimental.assert_cardinality(count))
+    left = tf.TensorSpec((count - start,), tf.int64)
+    order = tf.data.Dataset.from_generator(orders, output_signature=left).unbatch()
+    return order.apply(tf.data.experimental.assert_cardinality(count - start))
 
 
 def _batches(pair: Labelled, batch_size: int, classes: int | None, order: "tf.data.Dataset") -> "tf.data.Dataset":

@@ -5,13 +5,16 @@ from explorer.models.archive import load_classifier, save_classifier
 from explorer.models.classifier import Classifier
 from explorer.models.layers import LayerSummary, describe_layers, layer_paths, tap
 from explorer.models.pretrained import PRETRAINED, fetch_weights, load_pretrained
+from explorer.models.recipes import RECIPES, build
 
 __all__ = [
     "PRETRAINED",
+    "RECIPES",
     "Classifier",
     "LayerError",
     "LayerSummary",
     "ModelError",
+    "build",
     "describe_layers",
     "fetch_weights",
     "layer_paths",

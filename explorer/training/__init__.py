@@ -1,0 +1,23 @@
+"""Training as a process, and a run as a folder: started, watched, steered, and taken up again after anything."""
+
+from explorer.errors import RunError
+from explorer.training.config import OPTIONS, OWN, TrainConfig
+from explorer.training.launching import Spare
+from explorer.training.runs import Run, check_network, list_runs, open_run, start
+from explorer.training.story import ENDED, Status, Story
+
+__all__ = [
+    "ENDED",
+    "OPTIONS",
+    "OWN",
+    "Run",
+    "RunError",
+    "Spare",
+    "Status",
+    "Story",
+    "TrainConfig",
+    "check_network",
+    "list_runs",
+    "open_run",
+    "start",
+]

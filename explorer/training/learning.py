@@ -1,0 +1,499 @@
+"""The training itself, in a process of its own: Keras's ``fit`` with one callback that tells and obeys.
+
+Nothing here is called by the app; see :mod:`explorer.training.worker`.
+"""
+
+import contextlib
+import errno
+import math
+import time
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from explorer import device, settings
+from explorer.augmentation.feeding import feeds
+from explorer.blocks import head_units, loss_name
+from explorer.datasets import Dataset, Split
+from explorer.errors import ExplorerError, RunError
+from explorer.models.recipes import build
+from explorer.training import checkpoints, lessons, schedules
+from explorer.training.checkpoints import Place
+from explorer.training.config import PLATEAU, TrainConfig
+from explorer.training.folder import PAUSE, RESERVE_BYTES, STOP, EventWriter, Folder
+
+TELL_SECONDS = 0.2
+"""Between two events of batches."""
+LOOK_SECONDS = 0.1
+"""Between two looks at what is wished."""
+RATE_PLACES = 8
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+MAX_TESTED_BATCH = 64
+
+
+class EndedError(Exception):
+    """Training ends before its last epoch; the sentence says why.
+
+    Attributes:
+        event: what the run then is, "finished" or "stopped".
+    """
+
+    def __init__(self, reason: str, event: str = "stopped") -> None:
+        super().__init__(reason)
+        self.event = event
+
+
+def work(folder: Folder) -> None:
+    """Train the run of this folder until it is finished, stopped or failed, which its last event says."""
+    events = EventWriter(folder.events)
+    with contextlib.suppress(OSError):
+        folder.reserve.write_bytes(bytes(RESERVE_BYTES))
+    try:
+        Training(folder, events).go()
+    except ExplorerError as error:
+        _last_words(folder, events, "failed", str(error))
+    except OSError as error:
+        _last_words(folder, events, "failed", _of_disk(error))
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        _last_words(
+            folder,
+            events,
+            "failed",
+            "There is not enough memory. Take a smaller batch, smaller pictures or a smaller network.",
+        )
+    except Exception as error:
+        _last_words(folder, events, "failed", f"Training broke off ({type(error).__name__}); see worker.log.")
+        raise
+    finally:
+        folder.reserve.unlink(missing_ok=True)
+
+
+def _last_words(folder: Folder, events: EventWriter, event: str, reason: str) -> None:
+    """Say why it ended; the reserve makes room where the disk is full."""
+    folder.reserve.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        events.write(event, reason=reason)
+
+
+def _of_disk(error: OSError) -> str:
+    if error.errno in FULL:
+        return "The disk is full. Delete old runs or make room, then resume: the last checkpoint is still there."
+    return f"The run's files cannot be written: {error.strerror or type(error).__name__}."
+
+
+class Training:
+    """One process's part of a run: from its beginning or its last checkpoint to its end.
+
+    Attributes:
+        folder: of the run.
+        config: what is trained, and how.
+        events: where it is told.
+        place: how far it is.
+        model: the network.
+    """
+
+    def __init__(self, folder: Folder, events: EventWriter) -> None:
+        self.folder = folder
+        self.events = events
+        self.config = TrainConfig.from_json(folder.config.read_bytes())
+        self.limits = settings.current()
+        self.place = Place(rate=self.config.learning_rate)
+        self.rates_obeyed = 0
+
+    def go(self) -> None:
+        """Train, then test."""
+        device.prepare()
+        keras.utils.set_random_seed(self.config.seed)
+        self._open()
+        self._build()
+        self._restore()
+        self._say_started()
+        ending, reason = "finished", ""
+        try:
+            self._learn()
+        except EndedError as ended:
+            ending, reason = ended.event, str(ended)
+        self._test()
+        self.events.write(ending, reason=reason, epoch=self.place.epoch, used=self.used)
+
+    # The pictures and the network
+
+    def _open(self) -> None:
+        about = lessons.describe(self.folder.about.read_bytes())
+        data = about.get("data")
+        given = (
+            lessons.dataset_of(self.config) if data is None else lessons.kept(self.config.dataset, data, self.folder)
+        )
+        lesson = lessons.prepare(self.config, given)
+        self.notes = list(lesson.notes)
+        self.dataset: Dataset = lesson.dataset
+        self.classes = len(self.dataset.class_names)
+        self.steps = math.ceil(len(self.dataset.train) / self.config.batch_size)
+        self.watched = np.asarray(self.dataset.validation.images[lesson.watched])
+        if not self.folder.watched.is_file():
+            labels = np.asarray(self.dataset.validation.labels)[lesson.watched]
+            with self.folder.watched.open("wb") as file:
+                np.savez(file, images=self.watched, labels=labels)
+
+    def _build(self) -> None:
+        on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        mixed = self.config.mixed_precision and on_gpu
+        if self.config.mixed_precision and not mixed:
+            self.notes.append("Mixed precision needs a GPU; there is none here, so everything is float32.")
+        self.model = build(
+            self.config.stack,
+            self.dataset.image_shape,
+            self.classes,
+            initializer=self.config.initializer,
+            mixed_precision=mixed,
+        )
+        self.model.compile(optimizer=optimizer_of(self.config), loss=loss_name(self.classes), metrics=["accuracy"])
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.predict = tf.function(
+            lambda pixels: self.model(pixels, training=False),
+            input_signature=[tf.TensorSpec((None, *self.dataset.image_shape), tf.float32)],
+            autograph=False,
+        )
+
+    def _restore(self) -> None:
+        """Go on from the last checkpoint, if there is one."""
+        found = checkpoints.read_state(self.folder)
+        if found is not None:
+            self.place, weights, optimizer = found
+            try:
+                self.model.set_weights(weights)
+                for variable, value in zip(self.model.optimizer.variables, optimizer, strict=True):
+                    variable.assign(value)
+            except ValueError as error:
+                raise RunError("The run's checkpoint does not fit its network any more. Begin a new run.") from error
+        self.best = schedules.Best(self.config.monitor, self.place.best)
+        self.plateau = schedules.Best("val_loss", self.place.plateau)
+        self.lowered = int(self.place.plateau.get("lowered", 0))
+
+    def _say_started(self) -> None:
+        tensorflow_device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+        self.events.write(
+            "started",
+            epoch=self.place.epoch + 1,
+            step=self.place.step,
+            steps=self.steps,
+            epochs=self.config.epochs,
+            classes=list(self.dataset.class_names),
+            shape=list(self.dataset.image_shape),
+            parameters=self.model.count_params(),
+            train=len(self.dataset.train),
+            validation=len(self.dataset.validation),
+            test=len(self.dataset.test),
+            device=tensorflow_device,
+        )
+        for note in self.notes:
+            self.events.write("note", sentence=note)
+        if not self.folder.epochs.is_dir():
+            self.folder.epochs.mkdir()
+            checkpoints.save_weights(self.folder.epoch(0), self.model.get_weights())
+            self.events.write("epoch", epoch=0, predictions=self._watch())
+
+    # Learning
+
+    def _learn(self) -> None:
+        """The epochs that are left; one that was stopped in its middle is ended first."""
+        if self.place.step:
+            self._fit(self.place.epoch + 1, start=self.place.step)
+        if self.place.epoch < self.config.epochs:
+            self._fit(self.config.epochs, start=0)
+
+    def _fit(self, until: int, start: int) -> None:
+        train, validation = self._feeds(start)
+        self.model.fit(
+            train,
+            validation_data=validation,
+            initial_epoch=self.place.epoch,
+            epochs=until,
+            callbacks=[Reporter(self, start)],
+            shuffle=False,  # the pipeline does it
+            verbose=0,
+        )
+
+    def _feeds(self, start: int) -> tuple[Any, Any]:
+        def pair(split: Split) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+            return split.images, np.asarray(split.labels)
+
+        train, validation = feeds(
+            pair(self.dataset.train),
+            pair(self.dataset.validation),
+            replace(self.config.augmentation, rescale=None),  # the network's first layer does it
+            batch_size=self.config.batch_size,
+            classes=self.classes,
+            seed=self.config.seed,
+            epoch=self.place.epoch,
+            start=start,
+        )
+        if head_units(self.classes) == 1:
+            train, validation = (
+                each.map(lambda pixels, labels: (pixels, labels[:, 1:])) for each in (train, validation)
+            )
+        return train, validation
+
+    def _watch(self) -> list[list[float]]:
+        """What the network says of the watched pictures."""
+        return [[round(float(share), 4) for share in row] for row in self._probabilities(self.watched)]
+
+    def _probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Of each class, float32 (N, K)."""
+        rows = []
+        for start in range(0, len(images), MAX_TESTED_BATCH):
+            raw = self.predict(tf.constant(np.asarray(images[start : start + MAX_TESTED_BATCH]), tf.float32)).numpy()
+            rows.append(np.concatenate([1 - raw, raw], axis=1) if raw.shape[1] == 1 else raw)
+        return np.concatenate(rows) if rows else np.empty((0, self.classes), np.float32)
+
+    # After an epoch, and in the end
+
+    def end_epoch(self, logs: dict[str, float], seconds: float) -> None:
+        """Tell the epoch's figures, keep its weights, and decide whether there will be another.
+
+        Raises:
+            EndedError: early stopping, or the time is up.
+        """
+        place, config = self.place, self.config
+        place.epoch, place.step = place.epoch + 1, 0
+        place.seconds += seconds
+        watched = logs.get(config.monitor, math.nan)
+        if not all(math.isfinite(value) for value in logs.values()):
+            raise RunError(not_a_number(place.epoch, self.rate()))
+        better = self.best.see(watched, place.epoch)
+        place.best = self.best.state
+        rate = self.rate()
+        self._lower(logs["val_loss"])
+        weights = self.model.get_weights()
+        checkpoints.save_weights(self.folder.epoch(place.epoch), weights)
+        self._save_state(weights)
+        removed = checkpoints.prune(self.folder, {0, place.epoch, self.best.epoch}, self.limits.max_run_bytes)
+        if self.folder.size() > self.limits.max_run_bytes:
+            raise RunError(
+                f"The run takes more than {self.limits.max_run_bytes / 1e6:,.0f} MB on the disk, the limit here. "
+                "Take a smaller network."
+            )
+        self.events.write(
+            "epoch",
+            epoch=place.epoch,
+            **{name: float(value) for name, value in logs.items()},
+            learning_rate=rate,
+            seconds=round(seconds, 3),
+            best=better,
+            predictions=self._watch(),
+            **({"removed": removed} if removed else {}),
+        )
+        self._log(logs | {"learning_rate": rate}, place.epoch)
+        self._decide()
+
+    def _decide(self) -> None:
+        config = self.config
+        if config.early_stopping and self.best.waited >= config.patience and self.place.epoch < config.epochs:
+            name = "Validation loss" if config.monitor == "val_loss" else "Validation accuracy"
+            waited = f"{self.best.waited} epochs" if self.best.waited > 1 else "one epoch"
+            raise EndedError(
+                f"Early stopping: {name.lower()} has not improved for {waited}; epoch {self.best.epoch} was best.",
+                event="finished",
+            )
+
+    def _lower(self, loss: float) -> None:
+        """Lower the rate where validation loss stands still."""
+        if self.config.schedule == PLATEAU:
+            self.plateau.see(loss, self.place.epoch)
+            if self.plateau.waited >= self.config.plateau_patience:
+                self.lowered += 1
+                self.plateau.waited = 0
+            self.place.plateau = {**self.plateau.state, "lowered": self.lowered}
+
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        step = self.place.epoch * self.steps + self.place.step
+        return self.place.rate * self._share(step)
+
+    def _share(self, step: int) -> float:
+        lowered = self.config.plateau_factor**self.lowered if self.config.schedule == PLATEAU else 1.0
+        return float(schedules.share(self.config, step, self.steps) * lowered)
+
+    def set_rate(self, rate: float) -> None:
+        """Let the schedule go on from this rate."""
+        share = self._share(self.place.epoch * self.steps + self.place.step)
+        self.place.rate = rate / share if share > 0 else rate
+        self.events.write("rate", learning_rate=rate, epoch=self.place.epoch + 1, step=self.place.step)
+
+    def save_now(self) -> None:
+        """Keep everything as it is, in the middle of an epoch."""
+        self._save_state(self.model.get_weights())
+
+    def _save_state(self, weights: list[NDArray[Any]]) -> None:
+        values = [np.asarray(variable) for variable in self.model.optimizer.variables]
+        checkpoints.save_state(self.folder, self.place, weights, values)
+
+    @property
+    def used(self) -> int:
+        """The epoch whose weights are the run's answer; −1 for those of a stop within an epoch."""
+        if self.config.early_stopping and self.config.restore_best and self.best.epoch:
+            return self.best.epoch
+        return -1 if self.place.step else self.place.epoch
+
+    def _test(self) -> None:
+        """Ask the network that the run ends with about every test picture."""
+        split = self.dataset.test if len(self.dataset.test) else self.dataset.validation
+        self.events.write("testing")
+        if self.used > 0 and self.used != self.place.epoch:
+            self.model.set_weights(checkpoints.read_weights(self.folder.epoch(self.used)))
+        probabilities = self._probabilities(split.images)
+        labels = np.asarray(split.labels)
+        with self.folder.tested.open("wb") as file:
+            np.savez(file, probabilities=probabilities.astype(np.float32), labels=labels)
+        own = np.clip(probabilities[np.arange(len(labels)), labels], keras.config.epsilon(), 1.0)
+        self.events.write(
+            "tested",
+            split="test" if len(self.dataset.test) else "validation",
+            loss=float(-np.log(own).mean()),
+            accuracy=float((probabilities.argmax(axis=1) == labels).mean()),
+            pictures=len(labels),
+        )
+
+    def _log(self, figures: dict[str, float], epoch: int) -> None:
+        """TensorBoard's log, one folder for training and one for validation, as Keras's own callback writes it."""
+        for name, prefix in (("train", ""), ("validation", "val_")):
+            with tf.Graph().as_default():
+                writer = tf.compat.v1.summary.FileWriter(str(self.folder.logs / name), filename_suffix=f".{epoch}")
+            for figure in ("loss", "accuracy", *(["learning_rate"] if name == "train" else [])):
+                value = tf.compat.v1.Summary.Value(tag=f"epoch_{figure}", simple_value=figures[prefix + figure])
+                writer.add_summary(tf.compat.v1.Summary(value=[value]), epoch)
+            writer.close()
+
+
+class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
+    """Between two batches: tells what happened, and does what is wished."""
+
+    def __init__(self, training: Training, start: int) -> None:
+        super().__init__()
+        self.training = training
+        self.start = start
+        self.seen = 0.0
+        self.sum = 0.0
+        self.told = 0.0
+        self.looked = 0.0
+        self.begun = 0.0
+        self.paused = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Begin to count."""
+        self.seen = self.sum = self.paused = 0.0
+        self.told_seen = self.told_sum = 0.0
+        self.begun = self.told = self.told_at = time.monotonic()
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Set the step's learning rate."""
+        self.model.optimizer.learning_rate = self.training.rate()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Tell a few times a second; obey ten times a second."""
+        training = self.training
+        training.place.step = self.start + batch + 1
+        first = training.place.epoch == 0 and training.place.step == 1
+        now = time.monotonic()
+        if now - self.told >= TELL_SECONDS or first:
+            self._tell(batch + 1, logs, now)
+        if now - self.looked >= LOOK_SECONDS:
+            self.looked = now
+            self._obey()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Hand the figures over."""
+        self.start = 0
+        figures = {name: float(value) for name, value in logs.items()}
+        self.training.end_epoch(figures, time.monotonic() - self.begun - self.paused)
+        self.begun, self.paused = time.monotonic(), 0.0
+        self._obey()
+
+    def _tell(self, batches: int, logs: Any, now: float) -> None:
+        training = self.training
+        count = min(batches * training.config.batch_size, len(training.dataset.train))
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
+            raise RunError(not_a_number(training.place.epoch + 1, training.rate()))
+        since = count - self.told_seen
+        batch_loss = (loss * count - self.told_sum) / since if since else loss  # Keras tells the mean of the epoch
+        elapsed = now - self.told_at
+        left = training.steps - training.place.step
+        took = (now - self.begun - self.paused) / batches
+        epochs_left = training.config.epochs - training.place.epoch - 1
+        training.events.write(
+            "batch",
+            epoch=training.place.epoch + 1,
+            step=training.place.step,
+            steps=training.steps,
+            loss=loss,
+            accuracy=float(logs["accuracy"]),
+            batch_loss=max(0.0, batch_loss),
+            learning_rate=training.rate(),
+            images_per_second=round(since / elapsed, 1) if elapsed > 0 else 0.0,
+            seconds_left=round(took * (left + epochs_left * training.steps), 1),
+        )
+        self.told = self.told_at = now
+        self.told_seen, self.told_sum = count, loss * count
+
+    def _obey(self) -> None:
+        training = self.training
+        wish = training.folder.wish()
+        if wish.number > training.rates_obeyed and wish.learning_rate is not None:
+            training.rates_obeyed = wish.number
+            training.set_rate(wish.learning_rate)
+        if wish.wanted == PAUSE:
+            wish = self._pause()
+        if wish.wanted == STOP:
+            training.save_now()
+            raise EndedError("Stopped by hand.")
+        spent = training.place.seconds + time.monotonic() - self.begun - self.paused
+        if spent > training.limits.max_run_seconds:
+            training.save_now()
+            raise EndedError(f"{training.limits.max_run_seconds:.0f} seconds of training are the limit here.")
+
+    def _pause(self) -> Any:
+        """Wait for another wish; too long a pause becomes a stop."""
+        training = self.training
+        begun = time.monotonic()
+        training.events.write("paused", epoch=training.place.epoch + 1, step=training.place.step)
+        while (wish := training.folder.wish()).wanted == PAUSE:
+            if not training.folder.path.is_dir():
+                raise RunError("The run was deleted.")
+            if time.monotonic() - begun > training.limits.max_paused_seconds:
+                training.save_now()
+                raise EndedError("It was paused for too long. Resume goes on from here.")
+            time.sleep(LOOK_SECONDS)
+        if wish.number > training.rates_obeyed and wish.learning_rate is not None:
+            training.rates_obeyed = wish.number
+            training.set_rate(wish.learning_rate)
+        pause = time.monotonic() - begun
+        self.paused += pause
+        self.told_at += pause
+        if wish.wanted != STOP:
+            training.events.write("resumed")
+        return wish
+
+
+def not_a_number(epoch: int, rate: float) -> str:
+    """Why the loss is no number."""
+    return (
+        f"The loss is not a number in epoch {epoch}: the steps were too long and the weights grew without bounds. "
+        f"The learning rate was {rate:g}; try a tenth of it."
+    )
+
+
+def optimizer_of(config: TrainConfig) -> Any:
+    """Keras's optimizer for a configuration."""
+    rate = config.learning_rate
+    if config.optimizer == "sgd":
+        return keras.optimizers.SGD(rate, momentum=config.momentum, nesterov=config.nesterov)
+    if config.optimizer == "rmsprop":
+        return keras.optimizers.RMSprop(rate, momentum=config.momentum)
+    if config.optimizer == "adamw":
+        return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+    return keras.optimizers.Adam(rate)
