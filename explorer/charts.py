@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 LINES = (BLUE, RED, "#3f9b6c", "#a06cc0")
+RUNS = (BLUE, "#d98a1f", "#3f9b6c", "#c8553d", "#a06cc0", "#5bb5c9", "#b7669a", GREY)
+"""Colours of lines that are compared: of different brightness too, for those who do not tell them apart by hue."""
+WRITTEN_CLASSES = 12
+"""With more classes than this a confusion matrix has no room for its counts."""
+MARKED_EPOCHS = 30
+"""Of more epochs than this, the marks become small."""
+TICK_LETTERS = 16
 PEAK = 50
 """From so many times the median on, a peak asks for a logarithmic axis."""
 GRID = "rgba(128,128,128,0.2)"
@@ -227,3 +234,193 @@ def level_counts(counts: Mapping[str, NDArray[np.int64]], *, dark: bool = False,
     if shares.max(initial=0) > PEAK * np.median(shares) > 0:  # black or white grounds would press all else flat
         figure.update_yaxes(type="log", title="log scale", tickformat=".2~%", dtick=1)
     return figure
+
+
+def learning_curves(
+    *,
+    batches: Sequence[tuple[float, float]],
+    epochs: Sequence[int],
+    train: Sequence[float | None],
+    validation: Sequence[float | None],
+    percent: bool,
+    best: int | None = None,
+    last: int | None = None,
+    dark: bool = False,
+    height: int = 250,
+) -> "go.Figure":
+    """One figure of a training over its epochs: between them as a thin line, at their ends for both splits.
+
+    Args:
+        batches: places in epochs, such as 2.35 for within the third, with the figure there, smoothed.
+        epochs: the numbers of whole epochs.
+        train: for each of them the figure in training; None where it is not known.
+        validation: likewise in validation.
+        percent: the figure is a share, as accuracy is.
+        best: an epoch to mark.
+        last: the last epoch that is planned, so that the curve grows into its frame.
+        dark: for a dark page.
+        height: of the chart, in pixels.
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415 - as above
+
+    number = "%{y:.1%}" if percent else "%{y:.4g}"
+    figure = go.Figure()
+    if batches:
+        figure.add_scatter(
+            x=[place for place, _ in batches],
+            y=[value for _, value in batches],
+            mode="lines",
+            line={"color": BLUE, "width": 1.2},
+            opacity=0.55,
+            showlegend=False,
+            hovertemplate="after %{x:.2f} epochs: " + number + "<extra>batches, smoothed</extra>",
+        )
+    for name, values, colour, symbol in (
+        ("training", train, BLUE, "circle"),
+        ("validation", validation, RED, "diamond"),
+    ):
+        figure.add_scatter(
+            x=list(epochs),
+            y=list(values),
+            name=name,
+            mode="lines+markers",
+            line={"color": colour, "width": 2.2},
+            marker={"symbol": symbol, "size": 7 if len(epochs) <= MARKED_EPOCHS else 3},
+            hovertemplate="epoch %{x}: " + number + f"<extra>{name}</extra>",
+        )
+    figure = _over_epochs(figure, percent=percent, dark=dark, height=height)
+    if best is not None:
+        figure.add_vline(x=best, line={"color": GREY, "width": 1, "dash": "dot"})
+    if last is not None:
+        end = max(last, *epochs, 1)
+        figure.update_xaxes(range=[0, end], dtick=_epochs_between_ticks(end))
+    return figure
+
+
+def compared_curves(
+    curves: Mapping[str, tuple[Sequence[int], Sequence[float | None]]],
+    *,
+    percent: bool,
+    dark: bool = False,
+    height: int = 260,
+) -> "go.Figure":
+    """The same figure of several runs over their epochs; from the ninth on, colours come again, dashed.
+
+    Args:
+        curves: for each run's name its epochs and a figure for each of them; None where it is not known.
+        percent: the figure is a share, as accuracy is.
+        dark: for a dark page.
+        height: of the chart, in pixels.
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415 - as above
+
+    number = "%{y:.1%}" if percent else "%{y:.4g}"
+    figure = go.Figure()
+    for place, (name, (epochs, values)) in enumerate(curves.items()):
+        shown = html.escape(name[:40])  # Plotly understands some HTML
+        figure.add_scatter(
+            x=list(epochs),
+            y=list(values),
+            name=shown,
+            mode="lines+markers",
+            line={
+                "color": RUNS[place % len(RUNS)],
+                "width": 2,
+                "dash": ("solid", "dash", "dot")[place // len(RUNS) % 3],
+            },
+            marker={"size": 6 if len(epochs) <= MARKED_EPOCHS else 3},
+            hovertemplate="epoch %{x}: " + number + f"<extra>{shown}</extra>",
+        )
+    rows = -(-len(curves) // 2)  # of the legend, two names a row where there is little room
+    figure = _over_epochs(figure, percent=percent, dark=dark, height=height + 19 * max(0, rows - 2))
+    last = max((epoch for epochs, _ in curves.values() for epoch in epochs), default=1)
+    figure.update_xaxes(dtick=_epochs_between_ticks(last))
+    return figure
+
+
+def _epochs_between_ticks(last: int) -> int:
+    """1, 2 or 5 times a power of ten, so that there are no more than twelve.
+
+    >>> [_epochs_between_ticks(last) for last in (1, 12, 13, 60, 500)]
+    [1, 1, 2, 5, 50]
+    """
+    power = 1
+    while True:
+        for each in (1, 2, 5):
+            if last <= 12 * each * power:
+                return each * power
+        power *= 10
+
+
+def _over_epochs(figure: "go.Figure", *, percent: bool, dark: bool, height: int) -> "go.Figure":
+    """Whole epochs below, shares or numbers at the side, the names above."""
+    figure = _plain(figure, height=height, dark=dark)
+    figure.update_layout(
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        margin={"l": 48, "r": 16, "b": 40, "t": 30},
+    )
+    figure.update_xaxes(title={"text": "epoch", "standoff": 4}, tickformat="d", rangemode="tozero")
+    figure.update_yaxes(showgrid=True, gridcolor=GRID, tickformat=".0%" if percent else ".3~g")
+    if not any(len(line.y) for line in figure.data):  # before the first figure
+        figure.update_yaxes(range=[0, 1])
+    return figure
+
+
+def confusion_heatmap(
+    matrix: NDArray[np.int64], class_names: Sequence[str], *, dark: bool = False, height: int = 420
+) -> "go.Figure":
+    """A confusion matrix: the colour is the share of a true class, the number how often.
+
+    Args:
+        matrix: int (K, K), a row a true class, a column what it was taken for.
+        class_names: K names.
+        dark: for a dark page.
+        height: of the chart, in pixels.
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415 - as above
+
+    names = [html.escape(name[:40]) for name in class_names]
+    totals = matrix.sum(axis=1, keepdims=True)
+    shares = matrix / np.maximum(totals, 1)
+    said = [
+        [
+            f"true {names[row]}, taken for {names[col]}: {matrix[row, col]:,} of {totals[row, 0]:,} "
+            f"({100 * shares[row, col]:.0f} %)"
+            for col in range(len(names))
+        ]
+        for row in range(len(names))
+    ]
+    written = len(names) <= WRITTEN_CLASSES
+    figure = go.Figure(
+        go.Heatmap(
+            z=shares,
+            colorscale="Viridis",
+            zmin=0.0,
+            zmax=1.0,
+            xgap=1 if written else 0,
+            ygap=1 if written else 0,
+            text=matrix,
+            texttemplate="%{text:,}" if written else None,
+            customdata=said,
+            hovertemplate="%{customdata}<extra></extra>",
+            colorbar={"thickness": 8, "len": 0.9, "tickformat": ".0%"},
+        )
+    )
+    figure = _plain(figure, height=height, dark=dark)
+    figure.update_layout(margin={"l": 8, "b": 8, "t": 8, "r": 8})
+    some = list(range(0, len(names), max(1, -(-len(names) // 24))))
+    brief = [html.escape(_cut(class_names[place])) for place in some]
+    ticks = {"tickmode": "array", "tickvals": some, "ticktext": brief, "automargin": True}
+    figure.update_xaxes(title={"text": "taken for", "standoff": 6}, **ticks)
+    figure.update_yaxes(title={"text": "is", "standoff": 6}, autorange="reversed", **ticks)
+    return figure
+
+
+def _cut(name: str) -> str:
+    """A name as there is room for it along an axis.
+
+    >>> _cut("a tabby cat that sleeps"), _cut("T-shirt/top")
+    ('a tabby cat tha…', 'T-shirt/top')
+    """
+    return name if len(name) <= TICK_LETTERS else name[: TICK_LETTERS - 1] + "…"

@@ -3,7 +3,7 @@
 from explorer.errors import RunError
 from explorer.training.config import OPTIONS, OWN, TrainConfig
 from explorer.training.launching import Spare
-from explorer.training.runs import Run, check_network, list_runs, open_run, start
+from explorer.training.runs import Run, any_active, check_network, list_runs, open_run, start
 from explorer.training.story import ENDED, Status, Story
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Status",
     "Story",
     "TrainConfig",
+    "any_active",
     "check_network",
     "list_runs",
     "open_run",

@@ -13,6 +13,8 @@ from explorer.errors import RunError
 from explorer.training.folder import Folder, writing_whole
 
 Arrays = list[NDArray[Any]]
+DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+"""What NumPy raises of a file that is not there, or not whole."""
 
 
 @dataclass
@@ -26,6 +28,7 @@ class Place:
         best: state of ``schedules.Best`` of early stopping.
         plateau: state of that of the schedule, and how often it has lowered the rate.
         seconds: trained so far, pauses left out.
+        rates: wishes for another learning rate that were obeyed so far.
     """
 
     epoch: int = 0
@@ -34,6 +37,7 @@ class Place:
     best: dict[str, float] = field(default_factory=dict)
     plateau: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    rates: int = 0
 
 
 def save_weights(path: Path, weights: Arrays) -> None:
@@ -46,13 +50,26 @@ def save_weights(path: Path, weights: Arrays) -> None:
         _save(file, {f"w{number}": weight for number, weight in enumerate(weights)})
 
 
+def save_answers(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write pictures, labels or probabilities by name.
+
+    Raises:
+        OSError: they cannot be written; a file that was there before is untouched.
+    """
+    with writing_whole(path) as place, place.open("wb") as file:
+        _save(file, arrays)
+
+
 def read_weights(path: Path) -> Arrays:
     """The weights that were saved.
 
     Raises:
         RunError: they are not there, or damaged.
     """
-    return _read(path)[0]
+    try:
+        return _read(path)[0]
+    except DAMAGED as error:
+        raise RunError(f"The weights in {path.name} cannot be read. Choose another epoch, or run it again.") from error
 
 
 def read_first_kernel(path: Path) -> NDArray[np.float32] | None:
@@ -61,15 +78,21 @@ def read_first_kernel(path: Path) -> NDArray[np.float32] | None:
     None where there is no file, or no convolution.
     """
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             first = saved["w0"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except DAMAGED:
         return None
     return np.asarray(first, np.float32) if first.ndim == 4 else None
 
 
 def save_state(folder: Folder, place: Place, weights: Arrays, optimizer: Arrays) -> None:
     """Write everything that training goes on from.
+
+    Args:
+        folder: of the run.
+        place: how far it has come.
+        weights: of the network.
+        optimizer: what a step depends on besides: moments, and the seeds of dropout.
 
     Raises:
         OSError: it cannot be written; the state before is untouched.
@@ -93,20 +116,17 @@ def read_state(folder: Folder) -> tuple[Place, Arrays, Arrays] | None:
     """
     if not folder.state.is_file():
         return None
-    weights, optimizer, about = _read(folder.state)
     try:
+        weights, optimizer, about = _read(folder.state)
         place = Place(**json.loads(about))
-    except (ValueError, TypeError) as error:
+    except (*DAMAGED, TypeError) as error:
         raise RunError("The run's checkpoint is damaged. Begin a new run.") from error
     return place, weights, optimizer
 
 
 def _read(path: Path) -> tuple[Arrays, Arrays, bytes]:
-    try:
-        with np.load(path, allow_pickle=False) as saved:
-            found = {name: saved[name] for name in saved.files}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise RunError(f"The weights in {path.name} cannot be read. Choose another epoch, or run it again.") from error
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+        found = {name: saved[name] for name in saved.files}
     about = found.pop("about", np.empty(0, np.uint8)).tobytes()
     ordered = sorted(found, key=lambda name: (name[0], int(name[1:])))
     return (

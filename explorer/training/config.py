@@ -23,6 +23,17 @@ NUMBER_BYTES = 4
 
 CONSTANT, TIME, EXPONENTIAL, COSINE, PLATEAU = "constant", "time", "exponential", "cosine", "plateau"
 
+SCHEDULES: Mapping[str, str] = MappingProxyType(
+    {
+        CONSTANT: "constant",
+        TIME: "time decay",
+        EXPONENTIAL: "exponential",
+        COSINE: "cosine",
+        PLATEAU: "on plateau",
+    }
+)
+"""What a page calls each schedule."""
+
 OPTIONS: Mapping[str, Number | Choice | Flag] = MappingProxyType(
     {
         "epochs": Number("Epochs", 5, 1, settings.LOCAL.max_epochs, 1, "How often every picture is seen."),
@@ -40,13 +51,7 @@ OPTIONS: Mapping[str, Number | Choice | Flag] = MappingProxyType(
         "schedule": Choice(
             "Schedule",
             CONSTANT,
-            {
-                CONSTANT: "constant",
-                TIME: "time decay",
-                EXPONENTIAL: "exponential",
-                COSINE: "cosine",
-                PLATEAU: "on plateau",
-            },
+            SCHEDULES,
             "How the learning rate falls while training goes on.",
         ),
         "time_decay": Number("Decay a step", 0.001, 0.0, 1.0, 0.0005, "Time decay: rate / (1 + decay × step)."),
@@ -144,22 +149,30 @@ class TrainConfig:
             except MethodError as error:
                 raise RunError(str(error)) from None
         self._check_text("dataset", self.dataset, 200)
-        self._check_text("patch_class", self.patch_class or "none", 200)
+        if self.patch_class is not None:
+            self._check_text("patch_class", self.patch_class, 200)
         _check_whole("image_size", self.image_size, 1, MAX_DATASET_SIDE)
         _check_whole("dataset_seed", self.dataset_seed, 0, 2**31 - 1)
         _check_whole("pictures", self.pictures, 24, 24_000)
         _check_whole("train_pictures", self.train_pictures, 1, 10_000_000)
-        dropout = _plain(self.dropout)
-        if dropout is not None and not (isinstance(dropout, int | float) and 0 <= dropout <= 0.9):
-            raise RunError(f"dropout is {shown(self.dropout)}; it is a number from 0 to 0.9, or None.")
+        self._settle_dropout()
         if not isinstance(self.augmentation, Augmentation):
             raise RunError(f"augmentation is {shown(self.augmentation)}; it is an Augmentation.")
         self._settle_blocks()
 
+    def _settle_dropout(self) -> None:
+        share = _plain(self.dropout)
+        number = isinstance(share, int | float) and not isinstance(share, bool)
+        if share is not None and not (number and 0 <= share <= 0.9):  # type: ignore[operator]
+            raise RunError(f"dropout is {shown(share)}; it is a number from 0 to 0.9, or None.")
+        object.__setattr__(self, "dropout", share)
+
     def _settle_blocks(self) -> None:
-        if self.recipe != OWN and self.recipe not in RECIPES:
+        if not isinstance(self.recipe, str) or (self.recipe != OWN and self.recipe not in RECIPES):
             names = ", ".join((*RECIPES, OWN))
             raise RunError(f"There is no recipe {shown(self.recipe)}; there are {names}.")
+        if not isinstance(self.blocks, tuple | list):
+            raise RunError(f"blocks is {shown(self.blocks)}; it is a list of layers.")
         try:
             stack = blocks.blocks_of(self.blocks if self.recipe == OWN else self.recipe)
         except ModelError as error:
@@ -206,8 +219,8 @@ class TrainConfig:
             raise RunError("The configuration is no JSON text.") from None
         if not isinstance(values, dict):
             raise RunError("The configuration has to be a JSON object.")
-        _known(values)
         try:
+            _known(values)
             stack = values.pop("blocks", [])
             policy = values.pop("augmentation", {})
             if not isinstance(stack, list):
@@ -219,6 +232,8 @@ class TrainConfig:
             )
         except (ModelError, AugmentationError) as error:
             raise RunError(str(error)) from None
+        except RecursionError:
+            raise RunError("The configuration is nested too deeply.") from None
 
     def step_bytes(self, input_shape: tuple[int, int, int], classes: int) -> float:
         """Bytes that a step of training takes, about: what every layer gives, three times, and weights with moments.

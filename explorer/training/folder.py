@@ -5,10 +5,12 @@ goes on when its page is closed or the app is gone, and another program can read
 """
 
 import contextlib
+import errno
 import json
 import math
 import os
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,12 +22,36 @@ from filelock import FileLock, Timeout
 
 from explorer.errors import RunError
 
+if sys.platform == "win32":
+
+    def _is_held(path: Path) -> bool:
+        try:
+            with FileLock(path, timeout=0):
+                return False
+        except Timeout:
+            return True
+
+else:
+    import fcntl
+
+    def _is_held(path: Path) -> bool:
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two who look do not see each other
+            except BlockingIOError:
+                return True
+        return False
+
+
 Event = dict[str, Any]
 """``event`` says what happened, ``time`` when (seconds since 1970)."""
 
 RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
 EPOCH_FILE = re.compile(r"([0-9]{4})\.npz")
 MAX_EVENT_LINE = 1_000_000
+MAX_NUMBER = 1e15
+PLACED = {"batch": ("epoch", "step"), "epoch": ("epoch",)}
+"""The numbers without which an event says nothing."""
 START_SECONDS = 60.0
 """A process that was started has its run within this time, or it counts as gone."""
 RESERVE_BYTES = 64 * 1024
@@ -147,27 +173,20 @@ class Folder:
 
     def is_locked(self) -> bool:
         """Whether a process has this run."""
-        lock = self.lock
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return True
+            return _is_held(self.path / "lock")
         except OSError:
             return False
-        lock.release()
-        return False
 
     def wish(self) -> Wish:
         """What is wished now; to run on where nothing is."""
         try:
             said = json.loads(self.control.read_bytes())
-            rate = said.get("learning_rate")
-            wanted = said.get("wanted")
-            number = int(said.get("number", 0))
-        except (OSError, ValueError, TypeError, AttributeError):
+            wanted, number = said.get("wanted"), int(said.get("number", 0))
+            rate = float(said.get("learning_rate") or 0)
+        except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             return Wish()
-        rate = float(rate) if isinstance(rate, int | float) and math.isfinite(rate) and rate > 0 else None
-        return Wish(wanted if wanted in (PAUSE, STOP) else RUN, rate, number)
+        return Wish(wanted if wanted in (PAUSE, STOP) else RUN, rate if 0 < rate < math.inf else None, number)
 
     def put_wish(self, wish: Wish) -> None:
         """Wish something.
@@ -236,11 +255,13 @@ class EventWriter:
             **{name: _finite(value) for name, value in values.items()},
         }
         line = json.dumps(said, allow_nan=False).encode() + b"\n"
-        with self._path.open("ab") as file:
+        with self._path.open("ab", buffering=0) as file:
             if not self._checked and file.tell() and _last_byte(self._path) != b"\n":
                 line = b"\n" + line
+            self._checked = False
+            if file.write(line) < len(line):  # a part of it fitted on the disk
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._checked = True
-            file.write(line)
 
 
 def _finite(value: Any) -> Any:
@@ -290,8 +311,14 @@ def _event(line: bytes) -> Event | None:
         said = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    known = isinstance(said, dict) and isinstance(said.get("event"), str) and isinstance(said.get("time"), int | float)
-    return said if known else None
+    if not isinstance(said, dict) or not isinstance(said.get("event"), str) or not _is_number(said.get("time")):
+        return None
+    placed = all(_is_number(said.get(name)) for name in PLACED.get(said["event"], ()))
+    return said if placed else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MAX_NUMBER
 
 
 def process_lives(pid: object) -> bool:

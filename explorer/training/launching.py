@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from explorer import settings
 from explorer.training.folder import EventWriter, Folder
-from explorer.training.story import ENDED, Story
+from explorer.training.story import Story
 
 WORKER = "explorer.training.worker"
 WAIT_SECONDS = 10.0
@@ -115,8 +115,8 @@ class Queue:
         """Let a run wait for its turn."""
         with self._locked():
             if run_id not in self.waiting():
-                EventWriter(Folder(self.root / run_id).events).write("queued")
                 (self._waiting / f"{time.time_ns():020d}-{run_id}").touch()
+                EventWriter(Folder(self.root / run_id).events).write("queued")
 
     def remove(self, run_id: str) -> bool:
         """Let a run wait no longer; whether it did."""
@@ -138,10 +138,22 @@ class Queue:
 
     def active(self) -> list[str]:
         """The runs that have a process."""
+        return [run_id for run_id in self._marked() if self._has_process(run_id)]
+
+    def _marked(self) -> list[str]:
         try:
             return sorted(os.listdir(self._active))  # noqa: PTH208
         except OSError:
             return []
+
+    def _has_process(self, run_id: str) -> bool:
+        folder = Folder(self.root / run_id)
+        return folder.is_locked() or Story(folder).read_on().status(time.time()) in ("running", "paused")
+
+    def mark(self, run_id: str) -> None:
+        """A process has this run."""
+        self._active.mkdir(parents=True, exist_ok=True)
+        (self._active / run_id).touch()
 
     def release(self, run_id: str) -> None:
         """A run's process is about to end."""
@@ -163,20 +175,16 @@ class Queue:
 
     def _still_active(self) -> list[str]:
         """The runs that have a process; marks of processes that were killed are removed."""
-        living = []
-        for run_id in self.active():
-            story = Story(Folder(self.root / run_id)).read_on()
-            if story.last not in ENDED and story.status(time.time()) in ("running", "paused"):
-                living.append(run_id)
-            else:
-                self.release(run_id)
+        living = self.active()
+        for run_id in set(self._marked()) - set(living):
+            self.release(run_id)
         return living
 
     def _launch(self, run_id: str, spare: Spare | None) -> None:
         folder = Folder(self.root / run_id)
         if not folder.config.is_file():  # it was deleted meanwhile
             return
-        (self._active / run_id).touch()
+        self.mark(run_id)
         pid = spare.take(folder.path) if spare is not None else None
         if pid is None:
             process = _start([str(folder.path)], stdin=subprocess.DEVNULL, output=folder.output)

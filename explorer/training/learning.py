@@ -24,7 +24,7 @@ from explorer.models.recipes import build
 from explorer.training import checkpoints, lessons, schedules
 from explorer.training.checkpoints import Place
 from explorer.training.config import PLATEAU, TrainConfig
-from explorer.training.folder import PAUSE, RESERVE_BYTES, STOP, EventWriter, Folder
+from explorer.training.folder import PAUSE, RESERVE_BYTES, STOP, EventWriter, Folder, Wish
 
 TELL_SECONDS = 0.2
 """Between two events of batches."""
@@ -102,7 +102,6 @@ class Training:
         self.config = TrainConfig.from_json(folder.config.read_bytes())
         self.limits = settings.current()
         self.place = Place(rate=self.config.learning_rate)
-        self.rates_obeyed = 0
 
     def go(self) -> None:
         """Train, then test."""
@@ -112,6 +111,7 @@ class Training:
         self._build()
         self._restore()
         self._say_started()
+        self.take_rate(self.folder.wish())
         ending, reason = "finished", ""
         try:
             self._learn()
@@ -125,10 +125,7 @@ class Training:
     def _open(self) -> None:
         about = lessons.describe(self.folder.about.read_bytes())
         data = about.get("data")
-        given = (
-            lessons.dataset_of(self.config) if data is None else lessons.kept(self.config.dataset, data, self.folder)
-        )
-        lesson = lessons.prepare(self.config, given)
+        lesson = lessons.prepare(self.config, lessons.given(self.config, data, self.folder))
         self.notes = list(lesson.notes)
         self.dataset: Dataset = lesson.dataset
         self.classes = len(self.dataset.class_names)
@@ -136,8 +133,7 @@ class Training:
         self.watched = np.asarray(self.dataset.validation.images[lesson.watched])
         if not self.folder.watched.is_file():
             labels = np.asarray(self.dataset.validation.labels)[lesson.watched]
-            with self.folder.watched.open("wb") as file:
-                np.savez(file, images=self.watched, labels=labels)
+            checkpoints.save_answers(self.folder.watched, images=self.watched, labels=labels)
 
     def _build(self) -> None:
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
@@ -151,13 +147,11 @@ class Training:
             initializer=self.config.initializer,
             mixed_precision=mixed,
         )
-        self.model.compile(optimizer=optimizer_of(self.config), loss=loss_name(self.classes), metrics=["accuracy"])
-        self.model.optimizer.build(self.model.trainable_variables)
-        self.predict = tf.function(
-            lambda pixels: self.model(pixels, training=False),
-            input_signature=[tf.TensorSpec((None, *self.dataset.image_shape), tf.float32)],
-            autograph=False,
+        self.model.compile(
+            optimizer=optimizer_of(self.config), loss=loss_name(self.classes), metrics=[accuracy_of(self.classes)]
         )
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.predict = asker(self.model)
 
     def _restore(self) -> None:
         """Go on from the last checkpoint, if there is one."""
@@ -166,7 +160,7 @@ class Training:
             self.place, weights, optimizer = found
             try:
                 self.model.set_weights(weights)
-                for variable, value in zip(self.model.optimizer.variables, optimizer, strict=True):
+                for variable, value in zip(self._beside(), optimizer, strict=True):
                     variable.assign(value)
             except ValueError as error:
                 raise RunError("The run's checkpoint does not fit its network any more. Begin a new run.") from error
@@ -192,8 +186,8 @@ class Training:
         )
         for note in self.notes:
             self.events.write("note", sentence=note)
-        if not self.folder.epochs.is_dir():
-            self.folder.epochs.mkdir()
+        if self.place.epoch == self.place.step == 0:
+            self.folder.epochs.mkdir(exist_ok=True)
             checkpoints.save_weights(self.folder.epoch(0), self.model.get_weights())
             self.events.write("epoch", epoch=0, predictions=self._watch())
 
@@ -256,27 +250,22 @@ class Training:
         """Tell the epoch's figures, keep its weights, and decide whether there will be another.
 
         Raises:
-            EndedError: early stopping, or the time is up.
+            EndedError: early stopping.
+            RunError: the loss is no number, or the run takes too much room.
         """
         place, config = self.place, self.config
         place.epoch, place.step = place.epoch + 1, 0
         place.seconds += seconds
-        watched = logs.get(config.monitor, math.nan)
+        rate = place.rate * self._share(place.epoch * self.steps - 1)  # of the last step
         if not all(math.isfinite(value) for value in logs.values()):
-            raise RunError(not_a_number(place.epoch, self.rate()))
-        better = self.best.see(watched, place.epoch)
+            raise RunError(not_a_number(place.epoch, rate))
+        better = self.best.see(logs[config.monitor], place.epoch)
         place.best = self.best.state
-        rate = self.rate()
         self._lower(logs["val_loss"])
-        weights = self.model.get_weights()
+        weights, predictions = self.model.get_weights(), self._watch()
         checkpoints.save_weights(self.folder.epoch(place.epoch), weights)
-        self._save_state(weights)
         removed = checkpoints.prune(self.folder, {0, place.epoch, self.best.epoch}, self.limits.max_run_bytes)
-        if self.folder.size() > self.limits.max_run_bytes:
-            raise RunError(
-                f"The run takes more than {self.limits.max_run_bytes / 1e6:,.0f} MB on the disk, the limit here. "
-                "Take a smaller network."
-            )
+        self._save_state(weights)
         self.events.write(
             "epoch",
             epoch=place.epoch,
@@ -284,10 +273,15 @@ class Training:
             learning_rate=rate,
             seconds=round(seconds, 3),
             best=better,
-            predictions=self._watch(),
+            predictions=predictions,
             **({"removed": removed} if removed else {}),
         )
         self._log(logs | {"learning_rate": rate}, place.epoch)
+        if self.folder.size() > self.limits.max_run_bytes:
+            raise RunError(
+                f"The run takes more than {self.limits.max_run_bytes / 1e6:,.0f} MB on the disk, the limit here. "
+                "Take a smaller network."
+            )
         self._decide()
 
     def _decide(self) -> None:
@@ -318,19 +312,27 @@ class Training:
         lowered = self.config.plateau_factor**self.lowered if self.config.schedule == PLATEAU else 1.0
         return float(schedules.share(self.config, step, self.steps) * lowered)
 
-    def set_rate(self, rate: float) -> None:
-        """Let the schedule go on from this rate."""
+    def take_rate(self, wish: Wish) -> None:
+        """Go on with the learning rate that is wished, if that was not done yet; the schedule goes on from it."""
+        if wish.number <= self.place.rates or wish.learning_rate is None:
+            return
+        self.place.rates, rate = wish.number, wish.learning_rate
         share = self._share(self.place.epoch * self.steps + self.place.step)
         self.place.rate = rate / share if share > 0 else rate
         self.events.write("rate", learning_rate=rate, epoch=self.place.epoch + 1, step=self.place.step)
 
-    def save_now(self) -> None:
-        """Keep everything as it is, in the middle of an epoch."""
+    def save_now(self, seconds: float) -> None:
+        """Keep everything as it is, in the middle of an epoch, after so many seconds of training."""
+        self.place.seconds = seconds
         self._save_state(self.model.get_weights())
 
     def _save_state(self, weights: list[NDArray[Any]]) -> None:
-        values = [np.asarray(variable) for variable in self.model.optimizer.variables]
-        checkpoints.save_state(self.folder, self.place, weights, values)
+        checkpoints.save_state(self.folder, self.place, weights, [np.asarray(each) for each in self._beside()])
+
+    def _beside(self) -> list[Any]:
+        """What a step depends on besides the weights: the optimizer's variables, and the seeds of dropout."""
+        seeds = (getattr(layer, "seed_generator", None) for layer in self.model.layers)
+        return [*self.model.optimizer.variables, *(each.state for each in seeds if each is not None)]
 
     @property
     def used(self) -> int:
@@ -347,8 +349,7 @@ class Training:
             self.model.set_weights(checkpoints.read_weights(self.folder.epoch(self.used)))
         probabilities = self._probabilities(split.images)
         labels = np.asarray(split.labels)
-        with self.folder.tested.open("wb") as file:
-            np.savez(file, probabilities=probabilities.astype(np.float32), labels=labels)
+        checkpoints.save_answers(self.folder.tested, probabilities=probabilities, labels=labels)
         own = np.clip(probabilities[np.arange(len(labels)), labels], keras.config.epsilon(), 1.0)
         self.events.write(
             "tested",
@@ -376,22 +377,24 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         super().__init__()
         self.training = training
         self.start = start
-        self.seen = 0.0
-        self.sum = 0.0
         self.told = 0.0
         self.looked = 0.0
         self.begun = 0.0
         self.paused = 0.0
+        self.traced = False
+        self.rate = math.nan
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Begin to count."""
-        self.seen = self.sum = self.paused = 0.0
-        self.told_seen = self.told_sum = 0.0
+        self.told_seen = self.told_sum = self.paused = 0.0
         self.begun = self.told = self.told_at = time.monotonic()
+        self.timed_from, self.timed_at = 0, self.begun
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Set the step's learning rate."""
-        self.model.optimizer.learning_rate = self.training.rate()
+        rate = self.training.rate()
+        if rate != self.rate:
+            self.rate = self.model.optimizer.learning_rate = rate
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Tell a few times a second; obey ten times a second."""
@@ -399,9 +402,11 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         training.place.step = self.start + batch + 1
         first = training.place.epoch == 0 and training.place.step == 1
         now = time.monotonic()
+        if not self.traced:  # the first batch takes seconds, which says nothing of the others
+            self.traced, self.timed_from, self.timed_at = True, batch + 1, now
         if now - self.told >= TELL_SECONDS or first:
             self._tell(batch + 1, logs, now)
-        if now - self.looked >= LOOK_SECONDS:
+        if now - self.looked >= LOOK_SECONDS and training.place.step < training.steps:
             self.looked = now
             self._obey()
 
@@ -411,7 +416,8 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         figures = {name: float(value) for name, value in logs.items()}
         self.training.end_epoch(figures, time.monotonic() - self.begun - self.paused)
         self.begun, self.paused = time.monotonic(), 0.0
-        self._obey()
+        if self.training.place.epoch < self.training.config.epochs:
+            self._obey()
 
     def _tell(self, batches: int, logs: Any, now: float) -> None:
         training = self.training
@@ -423,8 +429,9 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         batch_loss = (loss * count - self.told_sum) / since if since else loss  # Keras tells the mean of the epoch
         elapsed = now - self.told_at
         left = training.steps - training.place.step
-        took = (now - self.begun - self.paused) / batches
-        epochs_left = training.config.epochs - training.place.epoch - 1
+        left += (training.config.epochs - training.place.epoch - 1) * training.steps
+        timed = batches - self.timed_from
+        took = (now - self.timed_at - self.paused) / timed if timed else math.nan
         training.events.write(
             "batch",
             epoch=training.place.epoch + 1,
@@ -435,7 +442,7 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
             batch_loss=max(0.0, batch_loss),
             learning_rate=training.rate(),
             images_per_second=round(since / elapsed, 1) if elapsed > 0 else 0.0,
-            seconds_left=round(took * (left + epochs_left * training.steps), 1),
+            seconds_left=round(took * left, 1),
         )
         self.told = self.told_at = now
         self.told_seen, self.told_sum = count, loss * count
@@ -443,34 +450,31 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
     def _obey(self) -> None:
         training = self.training
         wish = training.folder.wish()
-        if wish.number > training.rates_obeyed and wish.learning_rate is not None:
-            training.rates_obeyed = wish.number
-            training.set_rate(wish.learning_rate)
+        training.take_rate(wish)
         if wish.wanted == PAUSE:
             wish = self._pause()
-        if wish.wanted == STOP:
-            training.save_now()
-            raise EndedError("Stopped by hand.")
         spent = training.place.seconds + time.monotonic() - self.begun - self.paused
+        if wish.wanted == STOP:
+            training.save_now(spent)
+            raise EndedError("Stopped by hand.")
         if spent > training.limits.max_run_seconds:
-            training.save_now()
+            training.save_now(spent)
             raise EndedError(f"{training.limits.max_run_seconds:.0f} seconds of training are the limit here.")
 
     def _pause(self) -> Any:
         """Wait for another wish; too long a pause becomes a stop."""
         training = self.training
         begun = time.monotonic()
+        spent = training.place.seconds + begun - self.begun - self.paused
         training.events.write("paused", epoch=training.place.epoch + 1, step=training.place.step)
         while (wish := training.folder.wish()).wanted == PAUSE:
             if not training.folder.path.is_dir():
                 raise RunError("The run was deleted.")
             if time.monotonic() - begun > training.limits.max_paused_seconds:
-                training.save_now()
+                training.save_now(spent)
                 raise EndedError("It was paused for too long. Resume goes on from here.")
             time.sleep(LOOK_SECONDS)
-        if wish.number > training.rates_obeyed and wish.learning_rate is not None:
-            training.rates_obeyed = wish.number
-            training.set_rate(wish.learning_rate)
+        training.take_rate(wish)
         pause = time.monotonic() - begun
         self.paused += pause
         self.told_at += pause
@@ -485,6 +489,29 @@ def not_a_number(epoch: int, rate: float) -> str:
         f"The loss is not a number in epoch {epoch}: the steps were too long and the weights grew without bounds. "
         f"The learning rate was {rate:g}; try a tenth of it."
     )
+
+
+def asker(model: Any) -> Any:
+    """The network as one compiled function: pixels float32 (N, H, W, C) in, what its last layer says out."""
+    return tf.function(
+        lambda pixels: model(pixels, training=False),
+        input_signature=[tf.TensorSpec(model.input_shape, tf.float32)],
+        autograph=False,
+    )
+
+
+def accuracy_of(classes: int) -> Any:
+    """Keras's accuracy; of labels that MixUp has blended between two classes, the nearer one counts.
+
+    By its name alone Keras would make its variables within the first step, and trace that step twice.
+    """
+    if head_units(classes) > 1:
+        return keras.metrics.CategoricalAccuracy(name="accuracy")
+
+    def nearer(labels: Any, given: Any) -> Any:
+        return keras.metrics.binary_accuracy(keras.ops.round(labels), given)
+
+    return keras.metrics.MeanMetricWrapper(nearer, name="accuracy")
 
 
 def optimizer_of(config: TrainConfig) -> Any:

@@ -84,9 +84,18 @@ def kept(name: str, about: dict[str, Any], folder: Folder) -> Dataset:
         return found
     try:
         train, validation, test = (_split(folder, each) for each in datasets.SPLITS)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise RunError("The run's pictures cannot be read any more.") from error
     return Dataset(name, tuple(about["class_names"]), train, validation, test)
+
+
+def given(config: TrainConfig, data: dict[str, Any] | None, folder: Folder) -> Dataset:
+    """The dataset of a run: the one that was handed over, or the one that its configuration names.
+
+    Raises:
+        DatasetError, RunError: it cannot be had any more.
+    """
+    return dataset_of(config) if data is None else kept(config.dataset, data, folder)
 
 
 def _split(folder: Folder, name: str) -> Split:
@@ -177,6 +186,6 @@ def describe(about: bytes) -> dict[str, Any]:
     """What ``run.json`` says; nothing where it says nothing that can be read."""
     try:
         said = json.loads(about)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}

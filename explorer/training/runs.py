@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import secrets
 import shutil
 import time
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from explorer.models import Classifier
 
 MAX_NAME = 60
+NUMBERED = re.compile(r"#([0-9]{1,6}) ")
 POLL_SECONDS = 0.05
 
 
@@ -210,12 +212,12 @@ class Run:
     def set_learning_rate(self, rate: float) -> None:
         """Let it go on with this learning rate from the next batch on; the schedule goes on from there.
 
+        A run that has ended goes on with it when it is resumed.
+
         Raises:
-            RunError: it is no allowed rate, or the run has ended.
+            RunError: it is no allowed rate.
         """
         checked = self.config.but(learning_rate=rate).learning_rate
-        if self.status in ENDED:
-            raise RunError("The run has ended. Begin a new one with this learning rate.")
         wish = self.folder.wish()
         self.folder.put_wish(Wish(wish.wanted, checked, wish.number + 1))
 
@@ -275,6 +277,14 @@ class Run:
             there = ", ".join(map(str, kept)) or "none yet"
             raise RunError(f"The weights after epoch {shown(wanted)} are not there; there are those of {there}.")
         return checkpoints.read_weights(self.folder.epoch(wanted))
+
+    def lesson(self) -> lessons.Lesson:
+        """The pictures that it learns from and is judged by, at the size they are trained at.
+
+        Raises:
+            DatasetError, RunError: they cannot be had any more.
+        """
+        return lessons.prepare(self.config, lessons.given(self.config, self.about.data, self.folder))
 
     def delete(self) -> None:
         """Stop it, if it runs, and remove everything of it.
@@ -347,6 +357,7 @@ def start(
         raise RunError(f"{len(runs)} runs are kept, the limit here. Delete some first.")
     if sum(run.status not in ENDED for run in runs) >= limits.max_waiting:
         raise RunError(f"{limits.max_waiting} of your runs train or wait already, the limit here. Stop one, or wait.")
+    label = _checked_name(name) if name else _first_name(config, runs)
     run_id = f"{datetime.now(tz=UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
     folder = Folder(root / run_id)
     with folder.writing():
@@ -355,7 +366,6 @@ def start(
         folder.path.mkdir()
         try:
             data = None if dataset is None else lessons.keep(dataset, folder)
-            label = _checked_name(name) if name else _first_name(config, runs)
             said = {"name": label, "owner": owner, "created": time.time(), "data": data}
             put(folder.about, json.dumps(said).encode())
             put(folder.config, config.to_json().encode())
@@ -386,6 +396,11 @@ def list_runs(owner: str | None = None) -> list[Run]:
             if owner is None or run.about.owner == owner:
                 runs.append(run)
     return runs
+
+
+def any_active() -> bool:
+    """Whether any run has a process."""
+    return bool(Queue(settings.current().runs_dir).active())
 
 
 def open_run(run_id: str, owner: str | None = None, spare: Spare | None = None) -> Run:
@@ -477,7 +492,6 @@ def _checked_name(name: str) -> str:
 
 
 def _first_name(config: TrainConfig, runs: list[Run]) -> str:
-    """What a run is called until the person calls it something else: dataset, recipe and a number."""
-    base = f"{config.dataset[:24]} · {config.recipe[:24]}"
-    number = 1 + sum(run.name.startswith(base) for run in runs)
-    return f"{base} · {number}"
+    """What a run is called until the person calls it something else: a number, recipe and dataset."""
+    taken = [int(found[1]) for run in runs if (found := NUMBERED.match(run.name))]
+    return f"#{max(taken, default=0) + 1} {config.recipe[:24]}, {config.dataset[:24]}"

@@ -75,9 +75,11 @@ class Story:
 
     def _turn(self, kind: str, event: Event) -> None:
         """What changes the status."""
-        self.last = kind
         if kind == "launched":
             self._pid, self._launched = event.get("pid"), float(event["time"])
+            if self.last not in ("", "queued"):  # a quick process has told of itself before it was told of
+                return
+        self.last = kind
         if kind == "started":
             self.started = event
             self.reason = ""
@@ -131,6 +133,11 @@ class Story:
             "epoch": numbers,
             **{name: [self.epochs[number].get(name) for number in numbers] for name in FIGURES},
         }
+
+    @property
+    def weights_version(self) -> tuple[Any, ...]:
+        """Changes whenever the run's network does."""
+        return (self.epoch, self.last in ENDED, self.used, self.started.get("time"))
 
     @property
     def version(self) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ without a word, it ends. The same command trains a run on another machine.
 
 import contextlib
 import os
+import select
 import sys
 from pathlib import Path
 
@@ -25,13 +26,17 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         sys.stderr.write("Give the folder of one run.\n")
         return 2
+    be_nice()
     return train(Path(arguments[0]))
 
 
 def spare() -> int:
-    """Import what is needed, wait for a run, train it."""
-    import explorer.training.warming  # noqa: F401, PLC0415 - it takes seconds, which is the point
+    """Import what is needed and warm it up, wait for a run, train it."""
+    be_nice()
+    from explorer.training.warming import warm  # noqa: PLC0415 - it takes seconds, which is the point
 
+    if not is_asked():
+        warm()
     line = sys.stdin.readline().rstrip("\n")
     if not line:
         return 0
@@ -40,6 +45,20 @@ def spare() -> int:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
     return train(folder.path)
+
+
+def is_asked() -> bool:
+    """Whether a run waits already; False where that cannot be seen."""
+    try:
+        return bool(select.select([sys.stdin], [], [], 0)[0])
+    except (OSError, ValueError):  # Windows knows it of sockets alone
+        return False
+
+
+def be_nice() -> None:
+    """Let the page go first."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(NICENESS)
 
 
 def train(path: Path) -> int:
@@ -51,16 +70,15 @@ def train(path: Path) -> int:
     except Timeout:
         sys.stderr.write("Another process trains this run.\n")
         return 1
-    with contextlib.suppress(OSError, AttributeError):
-        os.nice(NICENESS)
     from explorer.training.launching import Queue  # noqa: PLC0415
 
+    queue = Queue(path.parent)
+    queue.mark(path.name)  # the process before, which was just ending, may have removed it
     try:
         from explorer.training.learning import work  # noqa: PLC0415 - TensorFlow
 
         work(folder)
     finally:
-        queue = Queue(path.parent)
         queue.release(path.name)
         lock.release()
         queue.advance()

@@ -281,6 +281,11 @@ def _policy(preset: str, values: Mapping[str, Any]) -> Augmentation:
     )
 
 
+def current_policy() -> Augmentation:
+    """The policy that the page was left with, for other pages."""
+    return _policy(PRESET.current(), {name: control.current() for name, control in PARAMETERS.items()})
+
+
 def again() -> None:
     """Draw anew."""
     SEED.put((SEED.current() + 1) % (SEED.high + 1))

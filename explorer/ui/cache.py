@@ -24,6 +24,8 @@ from explorer.ui.shelf import Shelf
 
 if TYPE_CHECKING:
     from explorer.models import Classifier, LayerSummary
+    from explorer.training import Run
+    from explorer.training.lessons import Lesson
 
 THUMBNAIL_SIDE = 96
 AUTOMATIC = "auto"
@@ -192,6 +194,40 @@ def network(name: str) -> "Classifier":
 
     settle()
     return load_pretrained(name)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Waking TensorFlow and loading the network…")
+def trained(run_id: str, epoch: int | None, version: tuple[Hashable, ...], _run: "Run") -> "Classifier":  # noqa: ARG001
+    """A training run's network. Read-only, shared.
+
+    Args:
+        run_id: of the run.
+        epoch: its number; None for the network as it is now.
+        version: changes whenever that is another one.
+
+    Raises:
+        RunError: it is not there.
+    """
+    import explorer.models  # noqa: F401, PLC0415
+
+    settle()
+    return _run.classifier(epoch)
+
+
+@st.cache_data(max_entries=600, show_spinner=False)
+def run_summary(run_id: str, stamp: tuple[int, int], _make: Callable[[], Drawn]) -> Drawn:  # noqa: ARG001
+    """What is to be said of a training run; ``stamp`` tells whether anything has happened since."""
+    return _make()
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def lesson(run_id: str, _run: "Run") -> "Lesson":  # noqa: ARG001
+    """The pictures of a training run. Read-only, shared.
+
+    Raises:
+        DatasetError, RunError: they cannot be had any more.
+    """
+    return _run.lesson()
 
 
 @st.cache_resource(show_spinner=False)

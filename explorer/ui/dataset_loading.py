@@ -72,14 +72,19 @@ def try_again() -> None:
     state.put(state.DATASET_PROBLEM, None)
 
 
-def shared(asked: Asked) -> Dataset:
+def shared(asked: Asked, stop: str = "datasets.stop", on_stop: Callable[[], None] | None = None) -> Dataset:
     """The dataset, opened once for everyone.
+
+    Args:
+        asked: which one.
+        stop: key of the button beside the bar.
+        on_stop: called when it is pressed; it has to see to it that another dataset is asked for.
 
     Raises:
         DatasetError: it cannot be had.
     """
     key = (*asked.key, *_changed(asked))
-    return cache.opened().get_or_make(key, lambda: _with_bar(asked), lambda _: 1)
+    return cache.opened().get_or_make(key, lambda: _with_bar(asked, stop, on_stop), lambda _: 1)
 
 
 def _changed(asked: Asked) -> tuple[str, int]:
@@ -91,7 +96,7 @@ def _changed(asked: Asked) -> tuple[str, int]:
         return str(folder), 0
 
 
-def _with_bar(asked: Asked) -> Dataset:
+def _with_bar(asked: Asked, stop: str, on_stop: Callable[[], None] | None) -> Dataset:
     """Open it; the bar comes with the first word on how far it is."""
     bar: Report | None = None
     with contextlib.ExitStack() as drawn:
@@ -99,7 +104,8 @@ def _with_bar(asked: Asked) -> Dataset:
         def told(share: float, doing: str) -> None:
             nonlocal bar
             if bar is None:
-                bar = drawn.enter_context(progress("datasets.stop", f"{doing}…", on_stop=partial(give_up, asked)))
+                ending = on_stop or partial(give_up, asked)
+                bar = drawn.enter_context(progress(stop, f"{doing}…", on_stop=ending))
             bar(share, doing)
 
         return _opened(asked, told)

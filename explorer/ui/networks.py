@@ -12,7 +12,7 @@ from explorer.errors import LayerError, ModelError
 from explorer.images import encode_png
 from explorer.models import PRETRAINED, Classifier, LayerSummary, load_classifier, save_classifier
 from explorer.models.layers import unknown_layer
-from explorer.ui import cache, state
+from explorer.ui import cache, state, trained
 from explorer.ui.controls import Control, SelectPresent
 from explorer.ui.frame import Download
 from explorer.ui.texts import plain
@@ -22,7 +22,21 @@ OWN = "own"
 
 
 class NetworkChoice(SelectPresent):
-    """A published network, or the uploaded one."""
+    """A published network, the uploaded one, or one that a run of the visitor's has made."""
+
+    def allows(self, value: Any) -> bool:
+        """One of the networks that are there."""
+        return super().allows(value) or trained.is_there(value)
+
+    def shown(self) -> list[str]:
+        """The networks that are there, the visitor's own runs first."""
+        chosen = state.get(state.NETWORK)
+        mine = trained.names()
+        mine += [chosen] if trained.is_there(chosen) and chosen not in mine else []
+        return [*mine, *super().shown()]
+
+    def _label(self, name: str) -> str:
+        return trained.label(name) if name.startswith(trained.PREFIX) else super()._label(name)
 
     def allowed(self) -> str:
         """Why a link's network may be missing."""
@@ -96,6 +110,8 @@ def get(name: str) -> Classifier:
     if name == OWN and own is not None:
         classifier: Classifier = own
         return classifier
+    if name.startswith(trained.PREFIX):
+        return trained.classifier(trained.opened(name.removeprefix(trained.PREFIX)))
     _fetch(name)
     return cache.network(name)
 

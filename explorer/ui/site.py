@@ -70,6 +70,13 @@ PAGES = (
         Thumbnail(ASSETS / "pages" / "augmentation.png", "Versions of a cat's photo: turned, moved, zoomed, mirrored"),
     ),
     Entry(
+        "pages/training.py",
+        "Training",
+        ":material/model_training:",
+        "Build a small network, let it learn digits, clothes or your own pictures, and watch it happen.",
+        Thumbnail(ASSETS / "pages" / "training.png", "Curves of a training beside pictures and what the network says"),
+    ),
+    Entry(
         "pages/feature_maps.py",
         "Feature maps",
         ":material/layers:",

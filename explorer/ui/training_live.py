@@ -1,0 +1,282 @@
+"""A run as it happens: how far it is, its curves, its first filters, and what it says of eight pictures."""
+
+import html
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from explorer import charts, figures, images
+from explorer.training import ENDED, Run, Story, checkpoints
+from explorer.training.advice import Advice, advise
+from explorer.training.smoothing import smoothed
+from explorer.ui import cache, frame
+from explorer.ui import training_options as options
+from explorer.ui.browser import png_address
+from explorer.ui.texts import plain
+from explorer.ui.version_components import Version, versions
+
+PAGE = options.PAGE
+EVERY_SECONDS = 1.0
+CELL = 36
+"""Pixels of a filter's side on the page."""
+COLUMNS = 16
+MOST_FILTERS = 64
+WORDS = {
+    "queued": "waiting",
+    "running": "training",
+    "paused": "paused",
+    "finished": "finished",
+    "stopped": "stopped",
+    "failed": "failed",
+}
+COLOURS = {
+    "queued": "gray",
+    "running": "blue",
+    "paused": "orange",
+    "finished": "green",
+    "stopped": "orange",
+    "failed": "red",
+}
+ICONS = {"overfitting": ":material/trending_down:", "stuck": ":material/warning:"}
+
+
+def draw(run: Run, story: Story, status: str) -> None:
+    """The run; while it goes on, this part of the page draws itself anew each second."""
+    live = status not in ENDED
+    part = st.fragment(_draw, run_every=EVERY_SECONDS if live else None)
+    part(run, story, status)
+
+
+def _draw(run: Run, story: Story, before: str) -> None:
+    """Read on, and draw; where the status is another now, the whole page is drawn anew."""
+    run.advance()
+    status, reason = story.read_on().verdict(time.time())
+    if status != before:
+        st.rerun()
+    _draw_progress(run, story, status)
+    if reason and status == "failed":
+        st.error(plain(reason), icon=":material/error:")
+    elif reason:
+        st.info(plain(reason), icon=":material/info:")
+    if story.started:
+        _draw_curves(run, story, dark=frame.is_dark())
+        _draw_insight(run, story, live=status == "running")
+
+
+def _draw_progress(run: Run, story: Story, status: str) -> None:
+    share, words = _progress(run, story, status)
+    with st.container(horizontal=True, vertical_alignment="center", key="training-progress"):
+        st.badge(WORDS[status], color=COLOURS[status])  # type: ignore[arg-type]
+        st.progress(share, words)
+
+
+def _progress(run: Run, story: Story, status: str) -> tuple[float, str]:
+    """The share that is done, 0–1, and where it is, in words."""
+    epochs = run.config.epochs
+    if status == "queued":
+        behind = run.waits_behind
+        others = "It is the next one." if behind == 0 else f"{behind} more {'is' if behind == 1 else 'are'} before it."
+        return 0.0, f"Others are training. {others}"
+    if not story.started:
+        return 0.0, "Waking TensorFlow…"
+    last = story.batches[-1] if story.batches else None
+    within = last["step"] / last["steps"] if last and last["epoch"] == story.epoch + 1 else 0.0
+    share = min(1.0, (story.epoch + within) / epochs)
+    if story.last == "testing":
+        return share, "Asking it about the test pictures…"
+    if status in ENDED or last is None:
+        return share, _ending(story, epochs)
+    speed = f" · {last['images_per_second']:,.0f} pictures a second" if last.get("images_per_second") else ""
+    left = f" · about {_duration(last['seconds_left'])} left" if last.get("seconds_left") is not None else ""
+    return share, f"Epoch {min(epochs, story.epoch + 1)} of {epochs}{speed}{left if status == 'running' else ''}"
+
+
+def _ending(story: Story, epochs: int) -> str:
+    said = f"{story.epoch} of {epochs} epochs"
+    if "accuracy" in story.tested:
+        which = "test" if story.tested.get("split") == "test" else "validation"
+        said += f" · {story.tested['accuracy']:.1%} of {story.tested['pictures']:,} {which} pictures right"
+    return said
+
+
+def _duration(seconds: float) -> str:
+    """A time in words.
+
+    >>> _duration(8.3), _duration(150), _duration(7300)
+    ('8 s', '3 min', '2.0 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _draw_curves(run: Run, story: Story, *, dark: bool) -> None:
+    history = story.history
+    places = [each["epoch"] - 1 + each["step"] / each["steps"] for each in story.batches]
+    best = _best(story, run)
+    for column, figure, title in zip(st.columns(2), ("loss", "accuracy"), ("Loss", "Accuracy"), strict=True):
+        values = smoothed([each.get(f"batch_{figure}") for each in story.batches], options.SMOOTHING.current())
+        line = [(place, value) for place, value in zip(places, values, strict=True) if value is not None]
+        chart = charts.learning_curves(
+            batches=_thinned(line),
+            epochs=history["epoch"],
+            train=history[figure],
+            validation=history[f"val_{figure}"],
+            percent=figure == "accuracy",
+            best=best,
+            last=run.config.epochs,
+            dark=dark,
+            height=205,
+        )
+        last = next((value for value in reversed(history[f"val_{figure}"]) if value is not None), None)
+        with column:
+            frame.chart(
+                chart,
+                key=f"{PAGE}.chart_{figure}",
+                alt=f"{title} by epoch, of training and of validation"
+                + (f"; validation is at {last:.3g}" if last is not None else ""),
+            )
+
+
+MOST_POINTS = 600
+
+
+def _thinned(line: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """No more points than a chart can show."""
+    return line[:: max(1, len(line) // MOST_POINTS)]
+
+
+def _best(story: Story, run: Run) -> int | None:
+    """The epoch whose weights are kept, where early stopping watches."""
+    if not run.config.early_stopping:
+        return None
+    marked = [number for number, each in sorted(story.epochs.items()) if each.get("best")]
+    return marked[-1] if marked else None
+
+
+def advice(story: Story) -> Advice | None:
+    """What the curves say, if there is something to say."""
+    return advise(story.history, len(story.started.get("classes", ())) or 2)
+
+
+def _draw_insight(run: Run, story: Story, *, live: bool) -> None:
+    """The eight pictures and the filters after the chosen epoch, and what the curves say."""
+    kept = sorted(number for number, each in story.epochs.items() if each.get("predictions"))
+    if kept:
+        place = st.container()
+        epoch = kept[-1] if live else _choose_epoch(kept)
+        with place:
+            left, right = st.columns([5, 3], gap="medium")
+        with left:
+            _draw_watched(run, story, epoch)
+        with right:
+            _draw_filters(run, epoch)
+    said = advice(story)
+    if said is not None:
+        show = st.warning if said.kind in ICONS else st.info
+        show(plain(said.sentence), icon=ICONS.get(said.kind, ":material/lightbulb:"))
+
+
+def _choose_epoch(kept: list[int]) -> int:
+    """A slider over the epochs; it stays at the newest one until the person moves it."""
+    if len(kept) < 2:
+        return kept[-1]
+    chosen = options.EPOCH.current()
+    key = f"{PAGE}.epoch_slider"
+    at = chosen if chosen in kept else kept[-1]
+    st.session_state[key] = at
+
+    def move() -> None:
+        moved = st.session_state[key]
+        options.EPOCH.put(None if moved == kept[-1] else moved)
+
+    st.select_slider("After epoch", kept, key=key, on_change=move)
+    return int(at)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The pictures that are watched, uint8 (8, H, W, C), and their classes, int (8,)."""
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[Any]
+
+
+def watched(run: Run) -> Watched | None:
+    """The eight validation pictures; None before they are chosen."""
+    try:
+        with np.load(run.folder.watched, allow_pickle=False) as saved:
+            return Watched(saved["images"], saved["labels"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _draw_watched(run: Run, story: Story, epoch: int) -> None:
+    names = story.started["classes"]
+    found = watched(run)
+    if found is None:
+        return
+    shown = []
+    for pixels, label, shares in zip(found.pixels, found.labels, story.epochs[epoch]["predictions"], strict=False):
+        first = int(np.argmax(shares))
+        right = first == int(label)
+        words = [] if right else [f"is {names[int(label)]}"]
+        mark = f"{names[first]} {shares[first]:.0%}"
+        shown.append(Version(pixels, names[int(label)], words, mark, "good" if right else "bad"))
+    st.markdown(f"**After epoch {epoch}**, of eight pictures that it does not learn from:")
+    versions(
+        shown,
+        key=f"{PAGE}.watched",
+        alt=f"Eight validation pictures and what the network says after epoch {epoch}",
+        columns=4,
+        narrow=4,
+        tallest=105,
+    )
+
+
+def _draw_filters(run: Run, epoch: int) -> None:
+    kernel = checkpoints.read_first_kernel(run.folder.epoch(epoch))
+    if kernel is None:
+        st.caption("This network has no convolution, so there are no filters to look at.")
+        return
+    dark = frame.is_dark()
+    address = cache.drawing(
+        "first filters",
+        (run.id, epoch, run.folder.epoch(epoch).stat().st_mtime_ns, dark),
+        lambda: _mosaic(kernel, dark=dark),
+    )
+    rows, cols, _, count = kernel.shape
+    largest = float(np.abs(kernel).max())
+    alt = f"{count} filters of {rows} × {cols} weights after epoch {epoch}"
+    st.markdown(f"**Its first {min(count, MOST_FILTERS)} filters**, {rows} × {cols} weights each")
+    st.html(
+        f'<img src="{address}" alt="{html.escape(alt)}" style="width:100%;max-width:420px;image-rendering:pixelated">'
+    )
+    st.caption(
+        f"From −{largest:.2g} to {largest:.2g}, nought in the middle"
+        + (" of each colour" if kernel.shape[2] == 3 else "")
+        + "."
+    )
+
+
+def _mosaic(kernel: NDArray[np.float32], *, dark: bool) -> str:
+    """The filters in rows, each as an enlarged square, as an address; those over colours in colours."""
+    rows, cols, channels, count = kernel.shape
+    count = min(count, MOST_FILTERS)
+    side_by_side = kernel[..., :count].transpose(0, 1, 3, 2).reshape(rows, cols * count, channels)
+    shown = figures.signed(np.ascontiguousarray(side_by_side), dark=dark).pixels.reshape(rows, cols, count, 3)
+    columns = min(8, count)
+    lines = -(-count // columns)
+    mosaic = np.empty((lines * (CELL + 4), columns * (CELL + 4), 3), np.uint8)
+    mosaic[:] = figures.ground(dark=dark)
+    for number in range(count):
+        row, column = divmod(number, columns)
+        tile = cv2.resize(np.ascontiguousarray(shown[:, :, number]), (CELL, CELL), interpolation=cv2.INTER_NEAREST)
+        top, left = row * (CELL + 4), column * (CELL + 4)
+        mosaic[top : top + CELL, left : left + CELL] = tile
+    return png_address(images.encode_png(mosaic))
