@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT = 60
-FOLDERS = ("EXPLORER_CACHE_DIR", "EXPLORER_DATA_DIR")
+FOLDERS = ("EXPLORER_CACHE_DIR", "EXPLORER_DATA_DIR", "EXPLORER_RUNS_DIR")
 """Where the app writes, and where it looks for datasets: never in the home of the person who runs the tests."""
 
 
@@ -25,6 +25,7 @@ def pytest_configure(config):
         config.written_to = tempfile.mkdtemp(prefix="convnet-explorer-tests-")
         for variable in FOLDERS:
             os.environ[variable] = f"{config.written_to}/{variable.lower()}"
+        os.environ["EXPLORER_SPARE"] = "0"  # no process that waits with TensorFlow, beside those of the tests
 
 
 def pytest_unconfigure(config):

@@ -148,6 +148,10 @@ LABELS_ON = SelectPresent(
 )
 COUNT = Whole(key=f"{PAGE}.count", label="Versions in the zip", default=64, low=1, high=500)
 
+HELP_DATASET = Select(key=f"{PAGE}.help_dataset", label="On", default="shapes", options=HERE)
+HELP_PICTURES = Whole(key=f"{PAGE}.help_pictures", label="Pictures", default=200, low=32, high=2000)
+HELP_EPOCHS = Whole(key=f"{PAGE}.help_epochs", label="Epochs", default=15, low=2, high=60)
+
 TABS = frame.tabs(
     PAGE,
     {
@@ -156,13 +160,15 @@ TABS = frame.tabs(
         "fill": "Fill modes",
         "consequence": "Consequence",
         "labels": "Do labels survive?",
+        "help": "Does it help?",
     },
 )
 
 CONTROLS: tuple[Control, ...] = (
     *(PRESET, IMAGE, SOURCE, DATASET, SPLIT),
     *PARAMETERS.values(),
-    *(SEED, VERSION, OVERLAY, SWEEP, NETWORK, CAMS, LABELS_ON, COUNT, TABS),
+    *(SEED, VERSION, OVERLAY, SWEEP, NETWORK, CAMS, LABELS_ON, COUNT),
+    *(HELP_DATASET, HELP_PICTURES, HELP_EPOCHS, TABS),
 )
 
 FIRST = (

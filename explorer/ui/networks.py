@@ -36,7 +36,9 @@ class NetworkChoice(SelectPresent):
         return [*mine, *super().shown()]
 
     def _label(self, name: str) -> str:
-        return trained.label(name) if name.startswith(trained.PREFIX) else super()._label(name)
+        if not name.startswith(trained.PREFIX):
+            return super()._label(name)
+        return trained.labels().get(name.removeprefix(trained.PREFIX), "a run that was deleted") + " · your run"
 
     def allowed(self) -> str:
         """Why a link's network may be missing."""

@@ -1,5 +1,6 @@
 """The visitor's own training runs: listed, opened, and as networks on every page that has a network picker."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -116,14 +117,14 @@ def status(run: Run) -> Status:
     return last if last in ENDED else run.status  # type: ignore[return-value]
 
 
-def label(name: str) -> str:
-    """What a picker says of a run."""
-    try:
-        run = opened(name.removeprefix(PREFIX))
-    except RunError:
-        return "a run that was deleted"
-    now = status(run)
-    return f"{run.name} · " + (f"epoch {summary(run).epoch}, still training" if now == "running" else now)
+def labels() -> dict[str, str]:
+    """What a list says of each of the visitor's runs, the newest first.
+
+    No two are alike, and none changes while a run goes on: it is by these words that a browser says what was chosen.
+    """
+    found = {run.id: run.name for run in runs()}
+    counts = Counter(found.values())
+    return {run_id: f"{name} ({run_id[-8:]})" if counts[name] > 1 else name for run_id, name in found.items()}
 
 
 def classifier(run: Run, epoch: int | None = None) -> "Classifier":

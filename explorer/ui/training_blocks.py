@@ -54,10 +54,11 @@ def edited(rows: Sequence[Row], edits: object) -> list[Row]:
     """
     if not isinstance(edits, Mapping):
         return list(rows)
-    changed = edits.get("edited_rows") or {}
-    gone = {each for each in edits.get("deleted_rows") or () if isinstance(each, int)}
+    changed, deleted, added = (edits.get(name) for name in ("edited_rows", "deleted_rows", "added_rows"))
+    changed = changed if isinstance(changed, Mapping) else {}
+    gone = {each for each in deleted if isinstance(each, int)} if isinstance(deleted, list) else set()
     kept = [{**row, **_known(changed.get(place))} for place, row in enumerate(rows) if place not in gone]
-    return [*kept, *(_known(each) for each in edits.get("added_rows") or ())]
+    return [*kept, *(_known(each) for each in (added if isinstance(added, list) else ()))]
 
 
 def _known(values_of_row: object) -> Row:

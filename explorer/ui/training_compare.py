@@ -20,7 +20,7 @@ def draw() -> None:
     if not runs:
         st.info("Runs that have an epoch behind them come here, to be compared.")
         return
-    names = _names(list(runs.values()))
+    names = trained.labels()
     chosen = [each for each in st.session_state.get(CHOSEN, []) if each in runs] or list(runs)[:FIRST]
     st.session_state[CHOSEN] = chosen
     left, right = st.columns([3, 1], vertical_alignment="bottom")
@@ -38,13 +38,6 @@ def draw() -> None:
         chart, key=f"{PAGE}.compared_chart", alt=f"{options.FIGURE.options[figure]} by epoch of {len(chosen)} runs"
     )
     _draw_table([runs[run_id] for run_id in chosen], names)
-
-
-def _names(runs: list[Run]) -> dict[str, str]:
-    """What each run is called; where two are called alike, when it was begun is said too."""
-    names = {run.id: run.name for run in runs}
-    alike = [name for name in names.values() if list(names.values()).count(name) > 1]
-    return {run_id: f"{name} ({run_id[9:15]})" if name in alike else name for run_id, name in names.items()}
 
 
 def _draw_table(runs: list[Run], names: dict[str, str]) -> None:

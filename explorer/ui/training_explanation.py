@@ -93,7 +93,7 @@ def _step(seen: Seen, config: TrainConfig) -> str:
     """How a weight moves, with the present learning rate."""
     rate, per = config.learning_rate, ""
     if seen.story is not None and seen.story.batches:
-        rate = seen.story.batches[-1]["learning_rate"] or rate
+        rate = seen.story.batches[-1].get("learning_rate") or rate
     if seen.story is not None and seen.story.started:
         per = f" An epoch is {seen.story.started['steps']:,} such steps."
     momentum = (

@@ -54,12 +54,27 @@ class RunChoice(Select):
         """Why a link's run may be missing."""
         return "it is no run of yours, or one that was deleted"
 
-    def shown(self) -> list[str]:
-        """A new one, and those that are there."""
-        return [NEW, *(run.id for run in trained.runs())]
+    def current(self) -> Any:
+        """The chosen run; one that was renamed just now is still the chosen one."""
+        chosen = st.session_state.get(self.key)
+        if chosen is not None and not self.allows(chosen):
+            chosen = state.get(state.SHOWN_RUN)
+        return chosen if chosen is not None and self.allows(chosen) else NEW
 
-    def _label(self, name: str) -> str:
-        return "a new run" if name == NEW else trained.label(trained.PREFIX + name)
+    def put(self, value: Any) -> None:
+        """Choose it."""
+        super().put(value)
+        state.put(state.SHOWN_RUN, value)
+
+    def draw(self, **options: Any) -> Any:
+        """A list of all of them, by their names."""
+        state.put(state.SHOWN_RUN, self.current())
+        return super().draw(**options)
+
+    def widget(self, **options: Any) -> None:
+        """A list; its names are read once for all of them."""
+        names = {NEW: "a new run", **trained.labels()}
+        st.selectbox(options=list(names), format_func=lambda name: names.get(name, str(name)), **options)
 
 
 HERE_FIRST = sorted(BUILTIN, key=lambda name: not BUILTIN[name].here)

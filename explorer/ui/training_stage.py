@@ -164,7 +164,7 @@ def _draw_more(seen: Seen) -> None:
 
 
 def _present_rate(run: Run, story: Story) -> float:
-    last = story.batches[-1]["learning_rate"] if story.batches else None
+    last = story.batches[-1].get("learning_rate") if story.batches else None
     return float(last or run.config.learning_rate)
 
 

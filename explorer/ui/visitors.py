@@ -25,7 +25,7 @@ def _token() -> str:
     token = state.get(state.VISITOR)
     if token is None:
         sent = st.context.cookies.get(COOKIE, "")
-        token = sent if TOKEN.fullmatch(sent) else secrets.token_hex(16)
+        token = sent if isinstance(sent, str) and TOKEN.fullmatch(sent) else secrets.token_hex(16)
         state.put(state.VISITOR, token)
     return str(token)
 

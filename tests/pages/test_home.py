@@ -21,7 +21,7 @@ def test_every_page_has_a_card_with_a_picture_and_what_it_shows(open_app, sent):
 def test_the_datasets_have_a_card_between_kernels_and_networks(open_app):
     at = open_app()
     titles = [heading.value for heading in at.subheader]
-    assert titles[:4] == ["Kernels", "Datasets", "Augmentation", "Feature maps"]
+    assert titles[:4] == ["Kernels", "Datasets", "Augmentation", "Training"]
     links = [each.proto for each in at.get("page_link")]
     assert [link.label for link in links[:3]] == [f"Open {title}" for title in titles[:3]]
     assert links[1].page == "datasets"

@@ -1,0 +1,437 @@
+"""The Training page: what would be trained, a run from beginning to end, steering, judging, other people's runs."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import time
+import zipfile
+
+import numpy as np
+import pytest
+
+from explorer import settings, training
+from explorer.blocks import RECIPES, Block
+from explorer.training import ENDED, TrainConfig, learning
+from explorer.training.folder import EventWriter, Folder
+from explorer.ui import site, state, training_blocks, visitors
+from explorer.ui import training_options as options
+from explorer.ui.training_explanation import EXPERIMENTS
+from tests.pages.visiting import HOSTILE, Visits, component, looked, nonsense, said
+from tests.training.conftest import begin, told
+
+KEYS = ("dataset", "recipe", "epochs", "batch_size", "optimizer", "learning_rate", "schedule", "early_stopping", "seed")
+BUTTONS = ("start", "pause", "stop")
+VISITS = Visits("training", options.TABS)
+start, url = VISITS.start, VISITS.url
+TINY = TrainConfig("mnist-small", epochs=2, train_pictures=96, batch_size=32, recipe="keras-io-mnist")
+SECONDS = 90
+
+
+@pytest.fixture(autouse=True)
+def runs_dir(tmp_path, monkeypatch):
+    """Each test has its own runs."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    monkeypatch.setenv("EXPLORER_RUNS_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory):
+    """The folder of a run that has finished, trained in this process."""
+    root = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPLORER_RUNS_DIR", str(root))
+        folder = plain_run(root)
+        learning.work(folder)
+    assert told(folder).last == "finished"
+    return folder
+
+
+@pytest.fixture
+def finished(trained_once, monkeypatch):
+    """The run of that folder."""
+    monkeypatch.setenv("EXPLORER_RUNS_DIR", str(trained_once.path.parent))
+    return training.open_run(trained_once.path.name)
+
+
+def plain_run(root, config=TINY, owner=""):
+    """A run as ``start`` makes it, on a bundled dataset, without a queue and without a process."""
+    folder = begin(root, config)
+    folder.about.write_text(json.dumps({"name": "tiny", "owner": owner, "created": 1.0, "data": None}))
+    return folder
+
+
+def going(root, *events, config=TINY, owner=""):
+    """A run that a process seems to have: its lock is held by this one. Gives the lock, which keeps it alive."""
+    folder = plain_run(root, config, owner)
+    lock = folder.lock
+    lock.acquire()
+    writer = EventWriter(folder.events)
+    shape = {"classes": [str(digit) for digit in range(10)], "shape": [28, 28, 1], "steps": 3, "parameters": 34826}
+    writer.write("started", epoch=1, step=0, **shape)
+    for name, values in events:
+        writer.write(name, **values)
+    return folder, lock
+
+
+# What is seen first
+
+
+def test_the_promised_keys_are_drawn_on_a_fresh_page():
+    at = looked(start())
+    drawn = {key for key in at.session_state.keys() if key.startswith("training.")}  # noqa: SIM118
+    assert {f"training.{name}" for name in (*KEYS, "run")} <= drawn
+    assert all(at.button(key=f"training.{name}") for name in BUTTONS)
+
+
+def test_a_fresh_visit_sees_the_pictures_the_network_and_a_button():
+    at = looked(start())
+    assert at.title[0].value == "Train it live"
+    assert url(at) == {}
+    assert "93,322 parameters" in said(at)
+    assert "6,000 pictures of 10 classes" in said(at)
+    assert len(component(at, "versions")["tiles"]) == 8
+    assert not at.button(key="training.start").disabled
+    assert at.button(key="training.pause").disabled
+    assert at.button(key="training.stop").disabled
+    table = at.dataframe[0].value
+    assert list(table["Layer"])[-1] == "Dense 10 · softmax"
+    assert int(table["parameters"].sum()) == 93_322
+
+
+def test_the_first_screen_and_a_finished_run_s_pictures_need_no_tensorflow(finished):
+    program = (
+        "import sys; from streamlit.testing.v1 import AppTest\n"
+        f"for link in ({{}}, {{'training.run': {finished.id!r}, 'training.tab': 'wrong'}}):\n"
+        f"    at = AppTest.from_file({str(settings.ROOT / 'pages' / 'training.py')!r}, default_timeout=60)\n"
+        "    at.query_params = link; at.run(); assert not at.exception, at.exception\n"
+        "assert at.metric[0].value.endswith('%')\n"
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=settings.ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_is_shown_or_its_impossibility_explained(recipe):
+    at = start(link={"recipe": recipe})
+    assert not at.exception
+    assert at.button(key="training.start").disabled == bool(at.error)
+    if at.error:
+        assert "at least" in at.error[0].value
+        assert recipe in ("cats-dogs", "cats-dogs-dropout", "rock-paper-scissors")
+
+
+def test_larger_pictures_make_an_impossible_network_possible():
+    at = looked(start(link={"recipe": "cats-dogs", "image_size": "64"}))
+    assert not at.button(key="training.start").disabled
+
+
+def test_two_classes_end_in_a_sigmoid(monkeypatch):
+    rows = options.recipe_rows(TrainConfig(recipe="dense-512"), (28, 28, 1), 2)
+    assert rows[-1].label == "Dense 1 · sigmoid"
+
+
+# A run
+
+
+def test_a_tiny_network_is_trained_to_the_end_through_the_page(sent):
+    link = {
+        "dataset": "mnist-small",
+        "recipe": "keras-io-mnist",
+        "epochs": "2",
+        "train_pictures": "128",
+        "batch_size": "32",
+    }
+    at = looked(start(link=link))
+    looked(at.button(key="training.start").click().run())
+    run = training.open_run(at.session_state["training.run"])
+    assert url(at)["run"] == run.id
+    deadline = time.monotonic() + SECONDS
+    while run.status not in ENDED and time.monotonic() < deadline:
+        time.sleep(0.5)
+        looked(at.run())
+    assert run.status == "finished", run.reason
+    looked(at.run())
+    assert run.history()["epoch"] == [1, 2]
+    assert "2 of 2 epochs" in at.get("progress")[0].proto.text
+    watched = component(at, "versions")["tiles"]
+    assert len(watched) == 8
+    assert all(tile["mark"].endswith("%") for tile in watched)
+    rows = list(csv.DictReader(io.StringIO(sent.download("history.csv"))))
+    assert [float(row["val_accuracy"]) for row in rows] == pytest.approx(run.history()["val_accuracy"])
+    assert any(
+        "events.out" in name for name in zipfile.ZipFile(io.BytesIO(sent.download("tensorboard.zip"))).namelist()
+    )
+    assert TrainConfig.from_json(sent.download("training.json")) == run.config
+    assert sent.download("network.keras")[:2] == b"PK"
+
+
+def test_what_it_gets_wrong_adds_up(finished):
+    at = looked(start(link={"run": finished.id, "tab": "wrong"}))
+    with np.load(finished.folder.tested) as saved:
+        labels = saved["labels"]
+        wrong = int((saved["probabilities"].argmax(axis=1) != labels).sum())
+    assert at.metric[0].value == f"{1 - wrong / len(labels):.1%}"
+    assert at.metric[2].value == f"{wrong:,}"
+    tiles = [each for each in at.get("bidi_component") if each.proto.component_name.endswith("versions")][-1]
+    shown = json.loads(tiles.proto.json)["tiles"]
+    assert all(tile["tone"] == "bad" for tile in shown)
+    shares = [int(tile["mark"].rsplit(" ", 1)[1].rstrip("%")) for tile in shown]
+    assert shares == sorted(shares, reverse=True)
+    at.toggle(key="training.only_wrong").set_value(False).run()
+    assert f"{len(labels):,} pictures" in said(looked(at))
+
+
+def test_a_run_is_a_network_of_the_other_pages(finished):
+    for page in ("feature_maps", "grad_cam"):
+        at = Visits(page, options.TABS).start(link={"model": f"run:{finished.id}", "image": "digit"})
+        assert not at.exception
+        assert not at.error
+        box = at.selectbox(key=f"{page}.model")
+        assert box.value == f"run:{finished.id}"
+        assert any("tiny" in each for each in box.options)
+
+
+def test_ask_it_with_a_picture_and_compare(finished):
+    at = looked(start(link={"run": finished.id, "tab": "ask", "ask": "picture"}))
+    assert len([each for each in at.get("progress") if "·" in each.proto.text]) >= 10
+    at = looked(start(link={"run": finished.id, "tab": "compare"}))
+    assert list(at.dataframe[0].value["run"]) == ["tiny"]
+    at = looked(start(link={"run": finished.id, "tab": "network"}))
+    assert int(at.dataframe[0].value["parameters"].sum()) == RECIPES["keras-io-mnist"].parameters
+
+
+def test_the_epoch_slider_goes_back(finished):
+    at = looked(start(link={"run": finished.id}))
+    assert "After epoch 2" in said(at)
+    at = looked(start(link={"run": finished.id, "epoch": "0"}))
+    assert "After epoch 0" in said(at)
+
+
+def test_a_finished_run_goes_on_where_more_epochs_are_asked_for(finished, monkeypatch):
+    asked = []
+    monkeypatch.setattr(training.Run, "resume", lambda _, epochs=None: asked.append(epochs))
+    at = looked(start(link={"run": finished.id}))
+    looked(at.button(key="training.go_on").click().run())
+    assert asked == [7]
+
+
+# While it goes on
+
+
+BATCH = {
+    "learning_rate": 0.001,
+    "epoch": 1,
+    "step": 2,
+    "steps": 3,
+    "loss": 1.5,
+    "accuracy": 0.4,
+    "batch_loss": 1.4,
+    "batch_accuracy": 0.5,
+}
+
+
+def test_progress_speed_and_time_left_are_said(runs_dir):
+    folder, lock = going(runs_dir, ("batch", {**BATCH, "images_per_second": 1234.0, "seconds_left": 42.0}))
+    at = looked(start(link={"run": folder.path.name}))
+    bar = at.get("progress")[0].proto
+    assert bar.text == "Epoch 1 of 2 · 1,234 pictures a second · about 42 s left"
+    assert bar.value == 33
+    lock.release()
+
+
+def test_the_buttons_write_wishes(runs_dir):
+    folder, lock = going(runs_dir, ("batch", BATCH))
+    at = looked(start(link={"run": folder.path.name}))
+    looked(at.button(key="training.pause").click().run())
+    assert folder.wish().wanted == "pause"
+    EventWriter(folder.events).write("paused", epoch=1, step=2)
+    looked(at.run())
+    assert at.button(key="training.pause").label == "Resume"
+    looked(at.button(key="training.pause").click().run())
+    assert folder.wish().wanted == "run"
+    EventWriter(folder.events).write("resumed")
+    rate = next(each for each in at.number_input if each.key == f"training.new_rate.{folder.path.name}")
+    rate.set_value(0.0005).run()
+    looked(at.button(key="training.set_rate").click().run())
+    assert (folder.wish().learning_rate, folder.wish().number) == (0.0005, 1)
+    looked(at.button(key="training.stop").click().run())
+    assert folder.wish().wanted == "stop"
+    lock.release()
+
+
+def test_a_killed_process_is_said_and_can_be_resumed(runs_dir):
+    folder, lock = going(runs_dir, ("batch", BATCH))
+    at = looked(start(link={"run": folder.path.name}))
+    lock.release()  # what the system does when a process is killed
+    at.run()
+    assert "ended without a word" in at.error[0].value
+    assert at.button(key="training.pause").label == "Resume"
+    assert not at.button(key="training.pause").disabled
+
+
+def test_a_failed_run_says_why(runs_dir):
+    folder, lock = going(runs_dir, ("failed", {"reason": "The loss is not a number in epoch 1: try a tenth."}))
+    lock.release()
+    at = start(link={"run": folder.path.name})
+    assert not at.exception
+    assert "not a number" in at.error[0].value
+
+
+def test_a_waiting_run_says_its_place(runs_dir, monkeypatch):
+    monkeypatch.setenv("EXPLORER_RUNS_AT_ONCE", "1")
+    folder, lock = going(runs_dir, ("batch", BATCH))
+    (runs_dir / ".active").mkdir(exist_ok=True)
+    (runs_dir / ".active" / folder.path.name).touch()
+    first, second = training.start(TINY), training.start(TINY)
+    assert (first.status, second.status) == ("queued", "queued")
+    words = [looked(start(link={"run": run.id})).get("progress")[0].proto.text for run in (first, second)]
+    assert words == ["Others are training. It is the next one.", "Others are training. 1 more is before it."]
+    at = looked(start(link={"run": second.id}))
+    at.button(key="training.stop").click().run()
+    assert second.status == "stopped"
+    first.stop()
+    lock.release()
+
+
+def test_names_are_changed_and_deleting_is_asked_first(runs_dir):
+    folder, lock = going(runs_dir, ("stopped", {"reason": "Stopped by hand.", "used": 0}))
+    lock.release()
+    at = looked(start(link={"run": folder.path.name}))
+    run = training.open_run(folder.path.name)
+    at.text_input(key=f"training.new_name.{run.id}").set_value("my *first*").run()
+    assert run.name == "my *first*"
+    assert at.button(key="training.delete").disabled
+    at.checkbox(key=f"training.sure.{run.id}").check().run()
+    looked(at.button(key="training.delete").click().run())
+    assert not folder.path.exists()
+    assert at.session_state["training.run"] == ""
+
+
+# Build your own
+
+
+def table(at):
+    """The key under which the table of blocks keeps what is typed."""
+    return f"{training_blocks.TABLE}.{at.session_state[state.STACK_BASE][1]}"
+
+
+def test_the_table_begins_with_the_first_recipe_and_its_edits_change_the_network():
+    at = looked(start(link={"recipe": "own"}))
+    assert "93,322 parameters" in said(at)
+    at.session_state[table(at)] = {
+        "edited_rows": {0: {"filters": 8}, 6: {"units": 16}},
+        "added_rows": [{"kind": "Dropout", "rate": 0.3}],
+        "deleted_rows": [4],
+    }
+    looked(at.run())
+    stack = at.session_state[state.OWN_STACK]
+    assert stack[0] == Block("convolution", filters=8)
+    assert [each.kind for each in stack] == [
+        *("convolution", "max_pooling", "convolution", "max_pooling", "flatten", "dense", "dropout"),
+    ]
+    assert stack[-1].rate == 0.3
+    assert at.dataframe[-1].value["Layer"].tolist()[-2:] == ["Dropout 30 %", "Dense 10 · softmax"]
+
+
+def test_an_impossible_stack_is_explained_and_cannot_be_trained():
+    at = looked(start(link={"recipe": "own"}))
+    at.session_state[table(at)] = {"edited_rows": {}, "added_rows": [], "deleted_rows": [5]}
+    at.run()
+    assert "Put Flatten or a global pooling before it" in at.error[0].value
+    assert at.button(key="training.start").disabled
+
+
+@pytest.mark.parametrize(
+    "edits", [*HOSTILE, {"edited_rows": 3}, {"added_rows": [{"kind": {}}, 7]}, {"deleted_rows": ["x"]}]
+)
+def test_nonsense_in_the_table_is_survived(edits):
+    at = looked(start(link={"recipe": "own"}))
+    at.session_state[table(at)] = edits
+    training_blocks.edited([{"kind": "Dense"}], edits)
+    assert not at.exception
+
+
+# Links, sessions, visitors
+
+
+def test_choices_travel_in_the_link():
+    link = {
+        "dataset": "shapes",
+        "recipe": "dense-512",
+        "epochs": "7",
+        "optimizer": "sgd",
+        "learning_rate": "0.05",
+        "schedule": "cosine",
+        "early_stopping": "1",
+        "seed": "3",
+        "augmentation": "flip",
+        "dropout": "0.3",
+    }
+    at = looked(start(link=link))
+    assert url(at) == link
+    at = looked(
+        start(link={"epochs": "0", "optimizer": "x", "learning_rate": "nan", "run": "../../etc", "nonsense": "1"})
+    )
+    assert url(at) == {}
+    assert len(at.info) >= 4
+
+
+@pytest.mark.parametrize("turn", range(6))
+def test_nonsense_in_the_session_is_survived(turn):
+    at = start(**nonsense(options.CONTROLS, turn))
+    assert not at.exception
+
+
+def test_the_experiments_set_the_choices_up():
+    for number, _ in enumerate(EXPERIMENTS):
+        at = looked(start(tab="try"))
+        looked(at.button(key=f"training.try_{number}").click().run())
+        assert url(at)
+        assert not at.button(key="training.start").disabled
+
+
+def test_another_visitor_s_run_is_not_there(runs_dir, monkeypatch):
+    monkeypatch.setenv("EXPLORER_PROFILE", "hosted")
+    mine = "a" * 32
+    at = start()
+    at.session_state[state.VISITOR] = mine
+    looked(at.run())
+    looked(at.button(key="training.start").click().run())
+    run = training.open_run(at.session_state["training.run"])
+    assert mine not in run.folder.about.read_text()
+    other = start(link={"run": run.id})
+    assert not other.exception
+    assert other.session_state["training.run"] == ""
+    assert run.id not in other.selectbox(key="training.run").options
+    elsewhere = Visits("feature_maps", options.TABS).start(link={"model": f"run:{run.id}"})
+    assert elsewhere.selectbox(key="feature_maps.model").value == "EfficientNetLite0"
+    run.delete()
+
+
+def test_a_cookie_that_is_no_token_is_not_taken(monkeypatch):
+    assert visitors.TOKEN.fullmatch("0" * 32)
+    for hostile in ("", "0" * 31, "g" * 32, "../" * 11, "0" * 33):
+        assert not visitors.TOKEN.fullmatch(hostile)
+
+
+def test_hosted_limits_are_said(monkeypatch):
+    monkeypatch.setenv("EXPLORER_PROFILE", "hosted")
+    at = looked(start(link={"epochs": "50"}))
+    at.button(key="training.start").click().run()
+    assert "20 is the limit" in at.error[0].value
+    assert not training.list_runs()
+
+
+def test_the_home_page_and_the_menu_know_the_page():
+    assert any(entry.file == "pages/training.py" for entry in site.PAGES)
+
+
+def test_folder_helper_is_a_run(runs_dir):
+    assert isinstance(plain_run(runs_dir), Folder)
