@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer.ui import (
     augmentation_explanation,
+    augmentation_help,
     augmentation_labels,
     augmentation_look,
     augmentation_options,
@@ -28,6 +29,7 @@ with frame.page(
         "sweep": lambda: augmentation_look.one_sweep(seen),
         "fill": lambda: augmentation_look.fill_modes(seen),
         "labels": lambda: augmentation_labels.draw(seen),
+        "help": lambda: augmentation_help.draw(seen),
     }
     if augmentation_options.TABS.current() == "consequence":  # only this one waits for TensorFlow
         with st.spinner("Waking TensorFlow…"):

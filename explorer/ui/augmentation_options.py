@@ -148,9 +148,9 @@ LABELS_ON = SelectPresent(
 )
 COUNT = Whole(key=f"{PAGE}.count", label="Versions in the zip", default=64, low=1, high=500)
 
-HELP_DATASET = Select(key=f"{PAGE}.help_dataset", label="On", default="shapes", options=HERE)
+HELP_DATASET = Select(key=f"{PAGE}.help_dataset", label="On", default="mnist-small", options=HERE)
 HELP_PICTURES = Whole(key=f"{PAGE}.help_pictures", label="Pictures", default=200, low=32, high=2000)
-HELP_EPOCHS = Whole(key=f"{PAGE}.help_epochs", label="Epochs", default=15, low=2, high=60)
+HELP_EPOCHS = Whole(key=f"{PAGE}.help_epochs", label="Epochs", default=30, low=2, high=60)
 
 TABS = frame.tabs(
     PAGE,

@@ -115,12 +115,11 @@ def draw() -> None:
         _frame(base),
         key=f"{TABLE}.{version}",
         num_rows="dynamic",
+        placeholder="",
         hide_index=True,
         height=320,
         column_config={
-            "kind": st.column_config.SelectboxColumn(
-                "Layer", options=list(KINDS_BY_TITLE), required=True, width="medium"
-            ),
+            "kind": st.column_config.SelectboxColumn("Layer", options=list(KINDS_BY_TITLE), required=True, width=150),
             **{name: _number_column(name) for name in ("filters", "units", "rate", "window", "stride")},
             "padding": st.column_config.SelectboxColumn("Padding", options=["valid", "same"]),
             "activation": st.column_config.SelectboxColumn("Activation", options=list(ACTIVATIONS)),

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from explorer import blocks
+from explorer import blocks, snippets
 from explorer.training import Run, Story, TrainConfig, exports
 from explorer.ui import trained, training_live
 from explorer.ui import training_options as options
@@ -114,7 +114,7 @@ def _programs(seen: Seen, config: TrainConfig | None) -> dict[str, str]:
     shape, classes = _shape(seen), _classes(seen)
     if shape is None or not classes:
         return {"Keras": "# The pictures are not known yet."}
-    return {"Keras": "# to come"}
+    return {"Keras": snippets.training_program(config, shape, classes)}
 
 
 def _shape(seen: Seen) -> tuple[int, int, int] | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from explorer import charts, figures, images
 from explorer.training import ENDED, Run, Story, checkpoints
 from explorer.training.advice import Advice, advise
+from explorer.training.config import CONSTANT, SCHEDULES, TrainConfig
 from explorer.training.smoothing import smoothed
 from explorer.ui import cache, frame
 from explorer.ui import training_options as options
@@ -59,6 +60,7 @@ def _draw(run: Run, story: Story, before: str) -> None:
     if status != before:
         st.rerun()
     _draw_progress(run, story, status)
+    st.caption(settings(run.config))
     if reason and status == "failed":
         st.error(plain(reason), icon=":material/error:")
     elif reason:
@@ -66,6 +68,21 @@ def _draw(run: Run, story: Story, before: str) -> None:
     if story.started:
         _draw_curves(run, story, dark=frame.is_dark())
         _draw_insight(run, story, live=status == "running")
+
+
+def settings(config: TrainConfig) -> str:
+    """What is trained, on what and how, in a line."""
+    said = [
+        plain(config.dataset),
+        config.recipe,
+        f"{config.optimizer} {config.learning_rate:g}",
+        f"batches of {config.batch_size}",
+    ]
+    said += [SCHEDULES[config.schedule]] if config.schedule != CONSTANT else []
+    said += [f"{config.train_pictures:,} pictures"] if config.train_pictures else []
+    said += ["augmented"] if config.augmentation.active else []
+    said += ["early stopping"] if config.early_stopping else []
+    return " · ".join(said)
 
 
 def _draw_progress(run: Run, story: Story, status: str) -> None:
@@ -133,6 +150,7 @@ def _draw_curves(run: Run, story: Story, *, dark: bool) -> None:
             dark=dark,
             height=205,
         )
+        chart.update_yaxes(title_text=title.lower())
         last = next((value for value in reversed(history[f"val_{figure}"]) if value is not None), None)
         with column:
             frame.chart(
@@ -258,7 +276,7 @@ def _draw_filters(run: Run, epoch: int) -> None:
         f'<img src="{address}" alt="{html.escape(alt)}" style="width:100%;max-width:420px;image-rendering:pixelated">'
     )
     st.caption(
-        f"From −{largest:.2g} to {largest:.2g}, nought in the middle"
+        f"From −{largest:.2g} to {largest:.2g}, zero in the middle"
         + (" of each colour" if kernel.shape[2] == 3 else "")
         + "."
     )

@@ -339,6 +339,33 @@ def recipe_rows(config: TrainConfig, shape: tuple[int, int, int], classes: int) 
     return blocks.describe(config.stack, shape, classes)
 
 
+def put_config(config: TrainConfig) -> None:
+    """Set the choices to those of a run, as far as there are widgets for them."""
+    for name, detail in {**DETAILS, "small_split": SMALL}.items():
+        detail.put(getattr(config, name))
+    for control, value in (
+        (RECIPE, config.recipe),
+        (EPOCHS, config.epochs),
+        (BATCH_SIZE, config.batch_size),
+        (OPTIMIZER, config.optimizer),
+        (LEARNING_RATE, config.learning_rate),
+        (SCHEDULE, config.schedule),
+        (EARLY_STOPPING, config.early_stopping),
+        (SEED, config.seed),
+        (IMAGE_SIZE, config.image_size),
+        (TRAIN_PICTURES, config.train_pictures),
+        (DROPOUT, ITS_OWN if config.dropout is None else f"{config.dropout:g}"),
+        (DATASET, config.dataset),
+    ):
+        if control.allows(value):
+            control.put(value)
+    known = [name for name, preset in PRESETS.items() if preset.policy == config.augmentation]
+    AUGMENTATION.put(known[-1] if known else NONE)
+    if config.recipe == OWN:
+        put_stack(config.blocks)
+        state.put(state.STACK_BASE, None)
+
+
 def put(**values: Any) -> None:
     """Set choices by name for an experiment, the others to their defaults; the page opens with a new run."""
     named = {control.key.partition(".")[2]: control for control in CONTROLS}

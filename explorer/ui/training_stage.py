@@ -158,6 +158,12 @@ def _draw_more(seen: Seen) -> None:
         )
         st.button("Go on", key=f"{PAGE}.go_on", on_click=go_on, disabled=seen.status not in ENDED)
         st.text_input("Name", value=seen.run.name, max_chars=60, key=f"{NEW_NAME}.{seen.run.id}", on_change=rename)
+        st.button(
+            "Take its settings over",
+            key=f"{PAGE}.take_settings",
+            icon=":material/content_copy:",
+            on_click=take_settings,
+        )
         with st.container(horizontal=True, vertical_alignment="center"):
             sure = st.checkbox("Delete this run", key=f"{PAGE}.sure.{seen.run.id}")
             st.button("Delete", key=f"{PAGE}.delete", icon=":material/delete:", disabled=not sure, on_click=delete)
@@ -227,6 +233,11 @@ def rename() -> None:
     _guarded(lambda: _chosen().rename(str(st.session_state[f"{NEW_NAME}.{RUN.current()}"])))
 
 
+def take_settings() -> None:
+    """The choices on the left become those of the run."""
+    _guarded(lambda: options.put_config(_chosen().config))
+
+
 def delete() -> None:
     """*Delete* was pressed."""
 
@@ -246,11 +257,12 @@ def another_run() -> None:
 
 def _draw_before(seen: Seen) -> None:
     """What would be learned from, and the network."""
-    left, right = st.columns([1, 1], gap="large")
+    own = options.RECIPE.current() == OWN
+    left, right = st.columns([2, 3] if own else [1, 1], gap="large")
     with left:
         _draw_pictures(seen)
     with right:
-        if options.RECIPE.current() == OWN:
+        if own:
             training_blocks.draw()
         draw_network(seen)
 
