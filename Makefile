@@ -20,7 +20,7 @@ PEERS_STAMP := $(PEERS)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test slow-test check browser-test bench faithfulness ascent-table atlas format clean
+.PHONY: help run test slow-test check browser-test bench faithfulness published ascent-table atlas format clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,9 +51,13 @@ bench: $(DEV_STAMP) $(PEERS_STAMP) ## ratios, each measured in one run
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_ascent.py
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_datasets.py
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_augmentation.py
+	PYTHONPATH=. $(BIN)/python benchmarks/bench_training.py
 
 faithfulness: $(RUN_STAMP) ## the table of docs/faithfulness.md: a quarter of an hour
 	PYTHONPATH=. $(BIN)/python benchmarks/faithfulness.py
+
+published: $(RUN_STAMP) ## the table of docs/training.md, from the full datasets where they are there: ten minutes
+	PYTHONPATH=. $(BIN)/python benchmarks/published.py
 
 ascent-table: $(RUN_STAMP) ## the table of docs/ascent.md: a quarter of an hour
 	PYTHONPATH=. $(BIN)/python benchmarks/ascent_presets.py

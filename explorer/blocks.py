@@ -112,7 +112,7 @@ class Block:
 
     def __post_init__(self) -> None:
         """Check every value; what the kind does not use goes back to its default, so that equal blocks are equal."""
-        if self.kind not in KINDS:
+        if not isinstance(self.kind, str) or self.kind not in KINDS:
             raise ModelError(f"There is no kind of layer {shown(self.kind)}; there are {', '.join(KINDS)}.")
         for name, option in OPTIONS.items():
             if name not in KINDS[self.kind].uses:

@@ -116,10 +116,12 @@ class Settings:
         max_run_seconds: longest that one run may train, pauses left out.
         max_paused_seconds: a run that is paused for longer is stopped; it can be resumed.
         max_training_bytes: memory that one step of training may take, by an estimate.
+        max_resized_bytes: most bytes of pictures that are made to another size for a run.
         max_run_bytes: bytes on disk of one run.
         max_runs_bytes: bytes on disk of all runs; no new one begins above it.
         max_runs: most runs that one person keeps.
         max_waiting: most runs of one person that train or wait at the same time.
+        max_queue: most runs that wait, of all people.
         runs_at_once: runs that train at the same time, the others wait; ``EXPLORER_RUNS_AT_ONCE``.
         max_run_age: how long a run is kept, in seconds.
         spare: whether a process with TensorFlow waits, so that training starts at once; ``EXPLORER_SPARE``, 1 or 0.
@@ -151,10 +153,12 @@ class Settings:
     max_run_seconds: float = math.inf
     max_paused_seconds: float = 3_600.0
     max_training_bytes: float = 12e9
+    max_resized_bytes: int = 2_000 * MEGABYTE
     max_run_bytes: int = 4_000 * MEGABYTE
     max_runs_bytes: int = 40_000 * MEGABYTE
     max_runs: int = 500
     max_waiting: int = 50
+    max_queue: int = 1_000
     runs_at_once: int = 2
     max_run_age: float = math.inf
     spare: bool = True
@@ -186,10 +190,12 @@ HOSTED = replace(
     max_run_seconds=300.0,
     max_paused_seconds=300.0,
     max_training_bytes=1.5e9,
+    max_resized_bytes=150 * MEGABYTE,
     max_run_bytes=150 * MEGABYTE,
     max_runs_bytes=4_000 * MEGABYTE,
     max_runs=10,
-    max_waiting=3,
+    max_waiting=4,
+    max_queue=20,
     max_run_age=86_400.0,
 )
 
@@ -251,7 +257,7 @@ def _whole(variable: str, text: str | None, default: int, least: int, most: int)
 
 def _folder(path: str | None) -> Path | None:
     """The folder that an environment variable names, if it names one."""
-    return Path(path.strip()).expanduser() if path and path.strip() else None
+    return Path(path.strip()).expanduser().absolute() if path and path.strip() else None
 
 
 def keras_home() -> Path:

@@ -11,6 +11,7 @@ from explorer.ui import (
     augmentation_stage,
     frame,
     links,
+    visitors,
 )
 
 with frame.page(
@@ -36,6 +37,7 @@ with frame.page(
             from explorer.ui import augmentation_consequence
         tabs["consequence"] = lambda: augmentation_consequence.draw(seen)
 
+    visitors.remember()
     frame.explain(
         "augmentation",
         augmentation_options.TABS,

@@ -72,7 +72,7 @@ def mapped(
         made = policy.mix(images, labels, int(number))
         return made.images, made.labels
 
-    def one(element: Any, number: "tf.Tensor") -> Any:
+    def one(element: Any, number: "tf.Tensor | None" = None) -> Any:
         images, *rest = element if isinstance(element, tuple) else (element,)
         made = images
         if changes:
@@ -87,6 +87,8 @@ def mapped(
         levels = tf.cast(made, tf.float32) * scale
         return (levels, *rest) if isinstance(element, tuple) else levels
 
+    if not (changes or mixes):  # nothing is drawn
+        return dataset.map(lambda *parts: one(parts if isinstance(dataset.element_spec, tuple) else parts[0]))
     return tf.data.Dataset.zip((dataset, seeds(seed, epoch, start))).map(one, num_parallel_calls=tf.data.AUTOTUNE)
 
 
@@ -150,10 +152,10 @@ def feeds(
     from explorer.augmentation.policy import Augmentation, check_seed  # noqa: PLC0415
 
     check_seed(seed)
-    order = _batches(train, batch_size, classes, _order(len(train[0]), seed, epoch, start * batch_size))
+    order = _batches(train, batch_size, classes, seed=seed, epoch=epoch, start=start)
+    plain = _batches(validation, batch_size, classes)
     as_it_is = Augmentation(rescale=policy.rescale)
-    plain = as_it_is.map(_batches(validation, batch_size, classes, _order(len(validation[0]), None, 0)))
-    return mapped(policy, order, seed, epoch, start).prefetch(2), plain.prefetch(2)
+    return mapped(policy, order, seed, epoch, start).prefetch(2), as_it_is.map(plain).prefetch(2)
 
 
 def _check_pair(pair: Labelled, classes: int | None) -> None:
@@ -169,32 +171,29 @@ def _check_pair(pair: Labelled, classes: int | None) -> None:
         raise AugmentationError(f"The labels go from {labels.min()} to {labels.max()}; {classes} classes were given.")
 
 
-def _order(count: int, seed: int | None, epoch: int, start: int = 0) -> "tf.data.Dataset":
-    """The places of so many pictures, in another order each epoch, from ``start`` on; in their own without a seed."""
-    import tensorflow as tf  # noqa: PLC0415
+def _batches(
+    pair: Labelled, batch_size: int, classes: int | None, *, seed: int | None = None, epoch: int = 0, start: int = 0
+) -> "tf.data.Dataset":
+    """Batches in another order each epoch, from number ``start`` on; in their own without a seed.
 
-    if seed is None or not count:
-        return tf.data.Dataset.range(count)
-    epochs = itertools.count(epoch)
-
-    def orders() -> Iterator[NDArray[np.int64]]:
-        yield stream(seed, ORDERS, next(epochs)).permutation(count)[start:]
-
-    left = tf.TensorSpec((count - start,), tf.int64)
-    order = tf.data.Dataset.from_generator(orders, output_signature=left).unbatch()
-    return order.apply(tf.data.experimental.assert_cardinality(count - start))
-
-
-def _batches(pair: Labelled, batch_size: int, classes: int | None, order: "tf.data.Dataset") -> "tf.data.Dataset":
-    """Batches in this order; pictures stay where they are until then."""
+    Pictures stay where they are until their batch comes.
+    """
     import tensorflow as tf  # noqa: PLC0415
 
     images, labels = pair[0], np.asarray(pair[1])
+    count, epochs = len(images), itertools.count(epoch)
+    kind = labels.dtype if classes is None else np.dtype(np.float32)
+    shares = labels.shape[1:] if classes is None else (classes,)
 
-    def fetched(places: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
-        made = tf.numpy_function(lambda chosen: np.asarray(images[np.asarray(chosen)]), [places], images.dtype)
-        made.set_shape([None, *images.shape[1:]])
-        chosen = tf.gather(labels, places)
-        return made, chosen if classes is None else tf.one_hot(chosen, classes)
+    def batches() -> Iterator[Labelled]:
+        order = np.arange(count) if seed is None else stream(seed, ORDERS, next(epochs)).permutation(count)
+        for first in range(start * batch_size, count, batch_size):
+            chosen = order[first : first + batch_size]
+            own = labels[chosen]
+            if classes is not None:
+                own = (own[:, None] == np.arange(classes)).astype(kind)
+            yield np.asarray(images[chosen]), own
 
-    return order.batch(batch_size).map(fetched, num_parallel_calls=1)
+    signature = (tf.TensorSpec((None, *images.shape[1:]), images.dtype), tf.TensorSpec((None, *shares), kind))
+    made = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    return made.apply(tf.data.experimental.assert_cardinality(-(-(count - start * batch_size) // batch_size)))

@@ -9,6 +9,7 @@ from explorer.snippets.augmentation import augmentation_programs
 from explorer.snippets.datasets import dataset_programs, own_dataset_programs
 from explorer.snippets.feature_maps import feature_maps_program
 from explorer.snippets.kernels import LIBRARIES, kernel_program
+from explorer.snippets.training import training_program
 
 __all__ = [
     "LIBRARIES",
@@ -22,4 +23,5 @@ __all__ = [
     "invert_programs",
     "kernel_program",
     "own_dataset_programs",
+    "training_program",
 ]

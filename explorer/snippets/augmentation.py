@@ -108,10 +108,7 @@ def keras_layers(policy: Augmentation, *, seed: int = 0, channels: int = 3) -> s
     >>> "keras.layers.RandomRotation(40 / 360" in keras_layers(Augmentation(rotation_range=40))
     True
     """
-    active = [name for name in policy.active if channels == 3 or name not in OF_COLOURS]
-    steps = [step(policy) for names, step in _STEPS.items() if any(name in active for name in names)]
-    functions = [step.function for step in steps if step.function]
-    resampling = sum("fill_mode" in step.layer for step in steps)
+    functions, augmentation = as_layers(policy, channels)
     return _lines(
         "import keras",
         "import numpy as np",
@@ -120,17 +117,10 @@ def keras_layers(policy: Augmentation, *, seed: int = 0, channels: int = 3) -> s
         f"keras.utils.set_random_seed({seed % 2**32})",
         _read(channels),
         "height, width, channels = picture.shape",
-        *(line for function in functions for line in ("", "", *function)),
+        *functions,
         *([""] if functions else []),
         "",
-        *_comment("Each layer that moves pixels resamples anew and blurs a little; the policy does it once.")[
-            : resampling > 1
-        ],
-        *_comment("Keras's wrap repeats all pixels; the policy's lays the last one on the first.")[: _wraps(policy)],
-        "augmentation = keras.Sequential([",
-        *(line for step in steps for line in (*(f"    # {note}" for note in step.notes), f"    {step.layer},")),
-        *([] if steps else ["    keras.layers.Identity(),"]),
-        "])",
+        *augmentation,
         f"versions = augmentation(np.stack([picture] * {VERSIONS}), training=True)",
         *_mixing(policy),
         *_rescaling(policy),
@@ -139,6 +129,26 @@ def keras_layers(policy: Augmentation, *, seed: int = 0, channels: int = 3) -> s
         "",
         *_save("keras.ops.convert_to_numpy(versions)"),
     )
+
+
+def as_layers(policy: Augmentation, channels: int) -> tuple[Sequence[str], Sequence[str]]:
+    """The functions of TensorFlow that a policy needs, and ``augmentation``, a ``keras.Sequential`` of layers.
+
+    The functions come after ``height, width, channels``, which layers refer to; blank lines are before each of them.
+    """
+    active = [name for name in policy.active if channels == 3 or name not in OF_COLOURS]
+    steps = [step(policy) for names, step in _STEPS.items() if any(name in active for name in names)]
+    resampling = sum("fill_mode" in step.layer for step in steps)
+    return [line for step in steps if step.function for line in ("", "", *step.function)], [
+        *_comment("Each layer that moves pixels resamples anew and blurs a little; the policy does it once.")[
+            : resampling > 1
+        ],
+        *_comment("Keras's wrap repeats all pixels; the policy's lays the last one on the first.")[: _wraps(policy)],
+        "augmentation = keras.Sequential([",
+        *(line for step in steps for line in (*(f"    # {note}" for note in step.notes), f"    {step.layer},")),
+        *([] if steps else ["    keras.layers.Identity(),"]),
+        "])",
+    ]
 
 
 def _wraps(policy: Augmentation) -> bool:
@@ -371,14 +381,7 @@ _STEPS: Mapping[tuple[str, ...], Callable[[Augmentation], _Step]] = MappingProxy
 
 def _mixing(policy: Augmentation) -> Sequence[str]:
     """MixUp and CutMix, which need labels: each version is taken for a class of its own."""
-    layers = [f"keras.layers.MixUp({policy.mixup!r})"] * bool(policy.mixup)
-    notes = []
-    if policy.cutmix:
-        alpha = min(1, policy.cutmix)
-        layers.append(f"keras.layers.CutMix(({alpha!r}, {alpha!r}))")
-        notes.append("With one number CutMix would draw α too; its boxes lie wholly inside.")
-        notes += ["Its α is 1 at most."] * (policy.cutmix > 1)
-    notes += ["A coin for each batch."] * (len(layers) == 2)
+    layers, notes = mixing_layers(policy)
     if not layers:
         return ()
     chosen = layers[0] if len(layers) == 1 else f"{layers[0]} if np.random.random() < 0.5 else {layers[1]}"
@@ -389,6 +392,19 @@ def _mixing(policy: Augmentation) -> Sequence[str]:
         'mixed = mix({"images": versions, "labels": labels}, training=True)',
         'versions, labels = mixed["images"], mixed["labels"]',
     ]
+
+
+def mixing_layers(policy: Augmentation) -> tuple[Sequence[str], Sequence[str]]:
+    """Keras's layers for MixUp and CutMix, and what is to be known of them."""
+    layers = [f"keras.layers.MixUp({policy.mixup!r})"] * bool(policy.mixup)
+    notes = []
+    if policy.cutmix:
+        alpha = min(1, policy.cutmix)
+        layers.append(f"keras.layers.CutMix(({alpha!r}, {alpha!r}))")
+        notes.append("With one number CutMix would draw α too; its boxes lie wholly inside.")
+        notes += ["Its α is 1 at most."] * (policy.cutmix > 1)
+    notes += ["A coin for each batch."] * (len(layers) == 2)
+    return layers, notes
 
 
 def _rescaling(policy: Augmentation) -> Sequence[str]:

@@ -17,12 +17,12 @@ SURE_RISE = 1.05
 """Each of the last two epochs lies so far above it, or it was one epoch's accident."""
 GAP = 0.03
 """Smaller differences between training and validation accuracy are nobody's worry."""
-WIDE_GAP = 0.1
+WIDE_GAP = 0.07
 """From this difference on, standing still is enough to be called learning by heart."""
 STANDS = 3
 """So many epochs without a better validation loss are standing still."""
 FALL = 0.02
-"""A loss that falls by this share an epoch still falls."""
+"""A loss that is lower by this share is lower; less is chance."""
 CHANCE = 0.1
 """Of the way from guessing to knowing everything; below it, an accuracy is near chance."""
 NO_LESSON = 0.98
@@ -115,7 +115,7 @@ def _stuck(curves: _Curves, classes: int) -> Advice | None:
     """Nothing was learned: accuracy and loss are those of guessing, or one answer is given to every picture."""
     chance = 1 / max(2, classes)
     near = curves.accuracy[-1] - chance < CHANCE * (1 - chance)
-    moves = curves.accuracy[-1] - curves.accuracy[0] >= GAP
+    moves = curves.accuracy[-1] - curves.accuracy[0] >= GAP and bool((np.diff(curves.loss) < 0).all())
     if near and not moves and curves.loss[-1] >= NO_LESSON * math.log(max(2, classes)):
         return Advice(
             "stuck",
@@ -137,8 +137,7 @@ def _turned(curves: _Curves, classes: int) -> Advice | None:  # noqa: ARG001
     lowest, last = curves.val_loss[curves.best], curves.val_loss[-2:]
     around = float(np.median(curves.val_loss[max(0, curves.best - 1) : curves.best + 2]))
     if (
-        curves.since < 2
-        or last.mean() < RISE * lowest
+        last.mean() < RISE * lowest
         or last.min() < SURE_RISE * lowest
         or last.mean() < SURE_RISE * around
         or curves.loss[-1] >= curves.loss[curves.best]
@@ -146,7 +145,7 @@ def _turned(curves: _Curves, classes: int) -> Advice | None:  # noqa: ARG001
     ):
         return None
     epoch = int(curves.epochs[curves.best])
-    falls = curves.val_accuracy[-2:].max() < curves.val_accuracy[curves.best]
+    falls = curves.val_accuracy[curves.best + 1 :].max() < curves.val_accuracy[curves.best]
     said = f"falling since epoch {epoch}" if falls else f"its loss rising since epoch {epoch}"
     return Advice("overfitting", f"{curves.told} and {said}: {_by_heart(epoch)}")
 
@@ -156,7 +155,7 @@ def _stands(curves: _Curves, classes: int) -> Advice | None:  # noqa: ARG001
     if curves.since < STANDS or curves.gap < WIDE_GAP or curves.loss[-1] >= curves.loss[curves.best]:
         return None
     epoch = int(curves.epochs[curves.best])
-    return Advice("overfitting", f"{curves.told} and no better since epoch {epoch}: {_by_heart(epoch)}")
+    return Advice("overfitting", f"{curves.told} and its loss no lower since epoch {epoch}: {_by_heart(epoch)}")
 
 
 def _by_heart(epoch: int) -> str:
@@ -167,19 +166,14 @@ def _going(curves: _Curves) -> Advice:
     """Nothing is wrong with it: it still learns, is done, or has come as far as it can."""
     if min(curves.accuracy[-1], curves.val_accuracy[-1]) >= KNOWS:
         return Advice("good", f"{curves.told}: there is little left to learn.")
-    back = min(2, len(curves.epochs) - 1)
-    training_falls = curves.loss[-1] <= curves.loss[-1 - back] * (1 - FALL * back)
-    validation_falls = curves.val_loss[-back:].min() < curves.val_loss[:-back].min() * (1 - FALL)
-    if training_falls and validation_falls:
-        rise = all(each[-1] > each[-1 - back] for each in (curves.accuracy, curves.val_accuracy))
-        return Advice(
-            "learning", f"{curves.told}: {'both still rise' if rise else 'the loss still falls'}: more epochs."
-        )
-    if training_falls and curves.since < STANDS:
-        return Advice(
-            "learning",
-            f"{curves.told}: training goes on, validation hesitates. The next epochs will show whether it follows.",
-        )
+    training, validation = _gains(curves.loss), _gains(curves.val_loss)
+    early = len(curves.epochs) <= STANDS
+    if validation:
+        steady = all(each[-1] > each[-2] for each in (curves.accuracy, curves.val_accuracy))
+        how = "both still rise" if steady else "it still learns, though not in every epoch"
+        return Advice("learning", f"{curves.told}: {how}: more epochs.")
+    if early or (training and curves.accuracy[-1] < LOW):
+        return Advice("learning", f"{curves.told}: validation hesitates. The next epochs will show where it goes.")
     if curves.accuracy[-1] < LOW and curves.gap < WIDE_GAP:
         return Advice(
             "underfitting",
@@ -187,7 +181,13 @@ def _going(curves: _Curves) -> Advice:
             "dropout and augmentation.",
         )
     epoch = int(curves.epochs[curves.best])
-    return Advice("good", f"{curves.told}, best at epoch {epoch}: more epochs will hardly help.")
+    return Advice("good", f"{curves.told}, its loss lowest at epoch {epoch}: more epochs will hardly help.")
+
+
+def _gains(losses: NDArray[np.float64]) -> bool:
+    """Whether the last three epochs brought a loss well below all before."""
+    recent = min(STANDS, len(losses) - 1)
+    return bool(losses[-recent:].min() < losses[:-recent].min() * (1 - FALL))
 
 
 def _percent(share: float) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -13,7 +14,17 @@ from explorer.errors import RunError
 from explorer.training.folder import Folder, writing_whole
 
 Arrays = list[NDArray[Any]]
-DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+DAMAGED = (
+    OSError,
+    ValueError,
+    IndexError,
+    KeyError,
+    EOFError,
+    MemoryError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 """What NumPy raises of a file that is not there, or not whole."""
 
 
@@ -24,7 +35,8 @@ class Place:
     Attributes:
         epoch: whole epochs so far.
         step: batches of the epoch after them that were learned from.
-        rate: the learning rate that the schedule starts from.
+        rate: the learning rate that the schedule starts from, or the one that was set by hand.
+        share: the schedule's share where that was set; 1 where nothing was.
         best: state of ``schedules.Best`` of early stopping.
         plateau: state of that of the schedule, and how often it has lowered the rate.
         seconds: trained so far, pauses left out.
@@ -34,6 +46,7 @@ class Place:
     epoch: int = 0
     step: int = 0
     rate: float = 0.0
+    share: float = 1.0
     best: dict[str, float] = field(default_factory=dict)
     plateau: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0

@@ -54,6 +54,8 @@ PLACED = {"batch": ("epoch", "step"), "epoch": ("epoch",)}
 """The numbers without which an event says nothing."""
 START_SECONDS = 60.0
 """A process that was started has its run within this time, or it counts as gone."""
+WRITING = ".writing-"
+"""What the names of files begin with that are not whole yet."""
 RESERVE_BYTES = 64 * 1024
 """Kept free on the disk, so that a run can still say that the disk is full."""
 
@@ -221,7 +223,7 @@ def put(path: Path, content: bytes) -> None:
 @contextlib.contextmanager
 def writing_whole(path: Path) -> Iterator[Path]:
     """A place to write a file to, which takes its name when the block ends well, and is gone if it does not."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=WRITING, suffix=path.suffix)
     os.close(handle)
     place = Path(name)
     try:

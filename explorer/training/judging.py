@@ -1,7 +1,5 @@
 """What a trained network gets right and wrong: confusions, the figures of each class, the most confident mistakes."""
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,19 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.training.checkpoints import DAMAGED
 from explorer.training.folder import Folder
-
-UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    EOFError,
-    MemoryError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What NumPy and the standard library raise at a damaged file."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +42,10 @@ class Judged:
 def read_judged(folder: Folder) -> Judged | None:
     """What the network said of the test pictures; None before it was tested, or where the file is damaged."""
     try:
-        with np.load(folder.tested, allow_pickle=False) as saved:
+        with folder.tested.open("rb") as file:  # NumPy leaves a damaged one open
+            saved = np.load(file, allow_pickle=False)
             probabilities, labels = saved["probabilities"], saved["labels"]
-    except UNREADABLE:
+    except DAMAGED:
         return None
     if not _fits(probabilities, labels):
         return None

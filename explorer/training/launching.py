@@ -68,7 +68,13 @@ class Spare:
 
 def _start(arguments: list[str], *, stdin: int, output: Path | None) -> "subprocess.Popen[bytes]":
     """A worker in a session of its own, so that what ends this program does not end it."""
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2")}
+    limits = settings.current()
+    environment = os.environ | {
+        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+        "EXPLORER_RUNS_DIR": str(limits.runs_dir),  # whole paths: the process begins in another folder
+        "EXPLORER_DATA_DIR": str(limits.data_dir),
+        "EXPLORER_CACHE_DIR": str(limits.cache_dir),
+    }
     command = [sys.executable, "-m", WORKER, *arguments]
     with contextlib.ExitStack() as stack:
         sink = subprocess.DEVNULL if output is None else stack.enter_context(output.open("ab"))
@@ -114,9 +120,16 @@ class Queue:
     def add(self, run_id: str) -> None:
         """Let a run wait for its turn."""
         with self._locked():
-            if run_id not in self.waiting():
-                (self._waiting / f"{time.time_ns():020d}-{run_id}").touch()
-                EventWriter(Folder(self.root / run_id).events).write("queued")
+            folder = Folder(self.root / run_id)
+            if run_id in self.waiting() or Story(folder).read_on().status(time.time()) in ("running", "paused"):
+                return  # another page has asked for it already
+            entry = self._waiting / f"{time.time_ns():020d}-{run_id}"
+            entry.touch()
+            try:
+                EventWriter(folder.events).write("queued")
+            except OSError:
+                entry.unlink()
+                raise
 
     def remove(self, run_id: str) -> bool:
         """Let a run wait no longer; whether it did."""
@@ -169,8 +182,10 @@ class Queue:
             return
         with self._locked():
             places = settings.current().runs_at_once - len(self._still_active())
-            for each in self._entries()[: max(0, places)]:
-                self._launch(_id_of(each), spare)
+            for each in self._entries():
+                if places < 1:
+                    break
+                places -= self._launch(_id_of(each), spare)
                 (self._waiting / each).unlink(missing_ok=True)
 
     def _still_active(self) -> list[str]:
@@ -180,17 +195,20 @@ class Queue:
             self.release(run_id)
         return living
 
-    def _launch(self, run_id: str, spare: Spare | None) -> None:
+    def _launch(self, run_id: str, spare: Spare | None) -> bool:
+        """Give a run its process; False where it was deleted meanwhile, or has been given one before."""
         folder = Folder(self.root / run_id)
-        if not folder.config.is_file():  # it was deleted meanwhile
-            return
+        if not folder.config.is_file() or Story(folder).read_on().last not in ("", "queued"):
+            return False
         self.mark(run_id)
         pid = spare.take(folder.path) if spare is not None else None
         if pid is None:
             process = _start([str(folder.path)], stdin=subprocess.DEVNULL, output=folder.output)
             pid = process.pid
             _reap(process)
-        EventWriter(folder.events).write("launched", pid=pid)
+        with contextlib.suppress(OSError):  # the process tells of itself soon
+            EventWriter(folder.events).write("launched", pid=pid)
+        return True
 
 
 def _id_of(entry: str) -> str:

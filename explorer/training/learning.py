@@ -24,13 +24,12 @@ from explorer.models.recipes import build
 from explorer.training import checkpoints, lessons, schedules
 from explorer.training.checkpoints import Place
 from explorer.training.config import PLATEAU, TrainConfig
-from explorer.training.folder import PAUSE, RESERVE_BYTES, STOP, EventWriter, Folder, Wish
+from explorer.training.folder import PAUSE, RESERVE_BYTES, STOP, WRITING, EventWriter, Folder, Wish
 
 TELL_SECONDS = 0.2
 """Between two events of batches."""
 LOOK_SECONDS = 0.1
 """Between two looks at what is wished."""
-RATE_PLACES = 8
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 MAX_TESTED_BATCH = 64
 
@@ -51,6 +50,8 @@ def work(folder: Folder) -> None:
     """Train the run of this folder until it is finished, stopped or failed, which its last event says."""
     events = EventWriter(folder.events)
     with contextlib.suppress(OSError):
+        for left in folder.path.rglob(f"{WRITING}*.npz"):  # by a process that was killed
+            left.unlink()
         folder.reserve.write_bytes(bytes(RESERVE_BYTES))
     try:
         Training(folder, events).go()
@@ -102,6 +103,7 @@ class Training:
         self.config = TrainConfig.from_json(folder.config.read_bytes())
         self.limits = settings.current()
         self.place = Place(rate=self.config.learning_rate)
+        self.paused = 0.0
 
     def go(self) -> None:
         """Train, then test."""
@@ -147,9 +149,10 @@ class Training:
             initializer=self.config.initializer,
             mixed_precision=mixed,
         )
-        self.model.compile(
-            optimizer=optimizer_of(self.config), loss=loss_name(self.classes), metrics=[accuracy_of(self.classes)]
-        )
+        optimizer = optimizer_of(self.config)
+        if mixed:  # float16 has no room for small gradients
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        self.model.compile(optimizer=optimizer, loss=loss_name(self.classes), metrics=[accuracy_of(self.classes)])
         self.model.optimizer.build(self.model.trainable_variables)
         self.predict = asker(self.model)
 
@@ -256,7 +259,7 @@ class Training:
         place, config = self.place, self.config
         place.epoch, place.step = place.epoch + 1, 0
         place.seconds += seconds
-        rate = place.rate * self._share(place.epoch * self.steps - 1)  # of the last step
+        rate = self._rate_at(place.epoch * self.steps - 1)  # of the last step
         if not all(math.isfinite(value) for value in logs.values()):
             raise RunError(not_a_number(place.epoch, rate))
         better = self.best.see(logs[config.monitor], place.epoch)
@@ -305,8 +308,12 @@ class Training:
 
     def rate(self) -> float:
         """The learning rate of the next step."""
-        step = self.place.epoch * self.steps + self.place.step
-        return self.place.rate * self._share(step)
+        return self._rate_at(self.place.epoch * self.steps + self.place.step)
+
+    def _rate_at(self, step: int) -> float:
+        """The rate before a step: it never rises above one that was set by hand, even where epochs were added."""
+        share = self._share(step)
+        return self.place.rate * (min(1.0, share / self.place.share) if self.place.share > 0 else 1.0)
 
     def _share(self, step: int) -> float:
         lowered = self.config.plateau_factor**self.lowered if self.config.schedule == PLATEAU else 1.0
@@ -316,10 +323,9 @@ class Training:
         """Go on with the learning rate that is wished, if that was not done yet; the schedule goes on from it."""
         if wish.number <= self.place.rates or wish.learning_rate is None:
             return
-        self.place.rates, rate = wish.number, wish.learning_rate
-        share = self._share(self.place.epoch * self.steps + self.place.step)
-        self.place.rate = rate / share if share > 0 else rate
-        self.events.write("rate", learning_rate=rate, epoch=self.place.epoch + 1, step=self.place.step)
+        self.place.rates, self.place.rate = wish.number, wish.learning_rate
+        self.place.share = self._share(self.place.epoch * self.steps + self.place.step)
+        self.events.write("rate", learning_rate=wish.learning_rate, epoch=self.place.epoch + 1, step=self.place.step)
 
     def save_now(self, seconds: float) -> None:
         """Keep everything as it is, in the middle of an epoch, after so many seconds of training."""
@@ -386,7 +392,7 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Begin to count."""
-        self.told_seen = self.told_sum = self.paused = 0.0
+        self.told_seen = self.told_loss = self.told_right = self.paused = 0.0
         self.begun = self.told = self.told_at = time.monotonic()
         self.timed_from, self.timed_at = 0, self.begun
 
@@ -422,11 +428,12 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
     def _tell(self, batches: int, logs: Any, now: float) -> None:
         training = self.training
         count = min(batches * training.config.batch_size, len(training.dataset.train))
-        loss = float(logs["loss"])
+        loss, accuracy = float(logs["loss"]), float(logs["accuracy"])
         if not math.isfinite(loss):
             raise RunError(not_a_number(training.place.epoch + 1, training.rate()))
-        since = count - self.told_seen
-        batch_loss = (loss * count - self.told_sum) / since if since else loss  # Keras tells the mean of the epoch
+        since = max(1.0, count - self.told_seen)
+        batch_loss = (loss * count - self.told_loss) / since  # Keras tells the means of the epoch so far
+        batch_accuracy = (accuracy * count - self.told_right) / since
         elapsed = now - self.told_at
         left = training.steps - training.place.step
         left += (training.config.epochs - training.place.epoch - 1) * training.steps
@@ -438,14 +445,15 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
             step=training.place.step,
             steps=training.steps,
             loss=loss,
-            accuracy=float(logs["accuracy"]),
+            accuracy=accuracy,
             batch_loss=max(0.0, batch_loss),
+            batch_accuracy=min(1.0, max(0.0, batch_accuracy)),
             learning_rate=training.rate(),
             images_per_second=round(since / elapsed, 1) if elapsed > 0 else 0.0,
             seconds_left=round(took * left, 1),
         )
         self.told = self.told_at = now
-        self.told_seen, self.told_sum = count, loss * count
+        self.told_seen, self.told_loss, self.told_right = count, loss * count, accuracy * count
 
     def _obey(self) -> None:
         training = self.training
@@ -470,13 +478,14 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         while (wish := training.folder.wish()).wanted == PAUSE:
             if not training.folder.path.is_dir():
                 raise RunError("The run was deleted.")
-            if time.monotonic() - begun > training.limits.max_paused_seconds:
+            if training.paused + time.monotonic() - begun > training.limits.max_paused_seconds:
                 training.save_now(spent)
                 raise EndedError("It was paused for too long. Resume goes on from here.")
             time.sleep(LOOK_SECONDS)
         training.take_rate(wish)
         pause = time.monotonic() - begun
         self.paused += pause
+        training.paused += pause
         self.told_at += pause
         if wish.wanted != STOP:
             training.events.write("resumed")

@@ -19,7 +19,6 @@ WATCHED = 8
 """Validation pictures whose predictions are kept at each epoch."""
 HELD_OUT = 0.1
 """Share of the pictures to train with that is held out, where a dataset has none to validate with."""
-MAX_RESIZED_BYTES = 2_000_000_000
 CHUNK = 256
 
 
@@ -110,18 +109,23 @@ def prepare(config: TrainConfig, dataset: Dataset) -> Lesson:
         RunError: there are none to learn from, or they would take too much memory.
     """
     notes: list[str] = []
-    limit = settings.current().max_train_images
-    dataset = _sized(config, dataset, notes)
     if not len(dataset.validation):
         dataset = _held_out(dataset, config.seed, notes)
-    wanted = min(config.train_pictures or limit, limit)
+    wanted = most_pictures(config)
     if len(dataset.train) > wanted:
         notes.append(f"It learns from {wanted:,} of {len(dataset.train):,} pictures, drawn evenly from the classes.")
         places = evenly(dataset.train.labels, wanted, config.seed)
         dataset = replace(dataset, train=_part(dataset.train, places))
     if not len(dataset.train):
         raise RunError(f"The dataset {dataset.name!r} has no pictures to learn from.")
+    dataset = _sized(config, dataset, notes)
     return Lesson(dataset, evenly(dataset.validation.labels, WATCHED, seed=0), tuple(notes))
+
+
+def most_pictures(config: TrainConfig) -> int:
+    """The most pictures that a run learns from here."""
+    limit = settings.current().max_train_images
+    return min(config.train_pictures or limit, limit)
 
 
 def evenly(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int64]:
@@ -163,10 +167,11 @@ def _sized(config: TrainConfig, dataset: Dataset, notes: list[str]) -> Dataset:
         return dataset
     channels = dataset.image_shape[2]
     count = sum(len(split) for split in dataset.splits.values())
-    if count * side * side * channels > MAX_RESIZED_BYTES:
+    wanted, limit = count * side * side * channels, settings.current().max_resized_bytes
+    if wanted > limit:
         raise RunError(
-            f"{count:,} pictures of {side} × {side} pixels take {count * side * side * channels / 1e9:.1f} GB; "
-            f"{MAX_RESIZED_BYTES / 1e9:g} GB is the limit. Take smaller pictures."
+            f"{count:,} pictures of {side} × {side} pixels take {wanted / 1e6:,.0f} MB; {limit / 1e6:,.0f} MB is the "
+            "limit here. Take smaller pictures, or learn from fewer."
         )
     rows, cols = dataset.image_shape[:2]
     notes.append(f"The pictures were made to {side} × {side} pixels; they had {rows} × {cols}.")

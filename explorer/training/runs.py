@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from explorer.models import Classifier
 
 MAX_NAME = 60
+KEPT_BYTES = 4 * (3 + 3)
+"""Of a parameter, on the disk: in the first, the best and the last epoch; and in the state, with its two moments."""
 NUMBERED = re.compile(r"#([0-9]{1,6}) ")
 POLL_SECONDS = 0.05
 
@@ -355,8 +357,12 @@ def start(
     runs = list_runs(owner)
     if len(runs) >= limits.max_runs:
         raise RunError(f"{len(runs)} runs are kept, the limit here. Delete some first.")
-    if sum(run.status not in ENDED for run in runs) >= limits.max_waiting:
+    queue = Queue(root)
+    waiting = queue.waiting()
+    if len({run.id for run in runs} & {*waiting, *queue.active()}) >= limits.max_waiting:
         raise RunError(f"{limits.max_waiting} of your runs train or wait already, the limit here. Stop one, or wait.")
+    if len(waiting) >= limits.max_queue:
+        raise RunError(f"{len(waiting)} runs wait for their turn already. Try again in some minutes.")
     label = _checked_name(name) if name else _first_name(config, runs)
     run_id = f"{datetime.now(tz=UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
     folder = Folder(root / run_id)
@@ -369,11 +375,10 @@ def start(
             said = {"name": label, "owner": owner, "created": time.time(), "data": data}
             put(folder.about, json.dumps(said).encode())
             put(folder.config, config.to_json().encode())
+            queue.add(run_id)
         except OSError:
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
-        queue = Queue(root)
-        queue.add(run_id)
         queue.advance(spare)
     return Run(folder.path, spare)
 
@@ -431,14 +436,21 @@ def _clear(root: Path) -> None:
     limits = settings.current()
     for each in root.glob(".deleted-*"):
         shutil.rmtree(each, ignore_errors=True)
-    total = 0
+    total, ended = 0, []
     for run in list_runs():
         old = time.time() - run.about.created > limits.max_run_age
         if old and run.status in ENDED:
             with contextlib.suppress(RunError):
                 run.delete()
-        else:
-            total += run.folder.size()
+            continue
+        size = run.folder.size()
+        total += size
+        ended += [(run, size)] if limits.profile == "hosted" and run.status in ENDED else []
+    while total > limits.max_runs_bytes and ended:  # strangers cannot delete each other's: the oldest go first
+        run, size = ended.pop()
+        with contextlib.suppress(RunError):
+            run.delete()
+            total -= size
     if total > limits.max_runs_bytes:
         raise RunError(
             f"The runs take {total / 1e9:.1f} GB on the disk; {limits.max_runs_bytes / 1e9:g} GB is the limit. "
@@ -475,12 +487,18 @@ def check_network(config: TrainConfig, input_shape: tuple[int, int, int], classe
         ModelError: it does not fit them.
         RunError: it would take too much memory.
     """
-    describe(config.stack, input_shape, classes)
+    parameters = sum(row.parameters for row in describe(config.stack, input_shape, classes))
     wanted, limit = config.step_bytes(input_shape, classes), settings.current().max_training_bytes
     if wanted > limit:
         raise RunError(
             f"A step of training would take about {wanted / 1e9:.1f} GB of memory; {limit / 1e9:g} GB is the limit "
             "here. Take a smaller batch, smaller pictures or fewer filters."
+        )
+    kept, room = parameters * KEPT_BYTES, settings.current().max_run_bytes
+    if kept > room:
+        raise RunError(
+            f"The checkpoints of {parameters:,} parameters would take about {kept / 1e6:,.0f} MB on the disk; "
+            f"{room / 1e6:,.0f} MB is the limit here. Pool more often before the first dense layer."
         )
 
 

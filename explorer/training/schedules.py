@@ -10,7 +10,7 @@ def share(config: TrainConfig, step: int, steps: int) -> float:
 
     Time decay is that of Keras's older optimizers, ``1 / (1 + decay · step)``; exponential is ``factor ** epoch``;
     cosine is ``(1 + cos(π · step / all steps)) / 2`` (Loshchilov & Hutter 2017, one period). On a plateau the rate
-    depends on validation, see :class:`Plateau`; here it is 1.
+    depends on validation, see :class:`Best`; here it is 1.
 
     Args:
         config: the schedule with its numbers.

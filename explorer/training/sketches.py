@@ -49,7 +49,7 @@ def _scaled(ink: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def _start(ink: NDArray[np.uint8], axis: int, side: int) -> int:
-    """Where it begins along an axis, so that its centre of mass is at pixel ``side / 2``, where MNIST's digits have it."""
+    """Where it begins along an axis: its centre of mass comes to pixel ``side / 2``, where MNIST's digits have it."""
     along = ink.sum(axis=1 - axis, dtype=np.float64)
     centre = float(along @ np.arange(len(along)) / along.sum()) if along.any() else (len(along) - 1) / 2
     return int(np.clip(round(side / 2 - centre), 0, side - len(along)))

@@ -13,6 +13,7 @@ DEAD = (
     "Resume goes on from the last whole epoch."
 )
 NEVER = "The training process could not be started. Its output is in the run's folder, in worker.log."
+MOST_BATCHES = 6_000
 FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
 
@@ -62,6 +63,8 @@ class Story:
         self._seen = float(event["time"])
         if kind == "batch":
             self.batches.append(event)
+            if len(self.batches) > MOST_BATCHES:  # a night has a hundred thousand
+                self.batches = self.batches[::2]
         elif kind == "epoch":
             self.epochs[int(event["epoch"])] = event
         elif kind == "tested":

@@ -58,7 +58,7 @@ def is_asked() -> bool:
 def be_nice() -> None:
     """Let the page go first."""
     with contextlib.suppress(OSError, AttributeError):
-        os.nice(NICENESS)
+        os.nice(max(0, NICENESS - os.nice(0)))  # one that another worker has started is nice already
 
 
 def train(path: Path) -> int:

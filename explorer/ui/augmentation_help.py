@@ -1,5 +1,6 @@
 """Does augmentation help? Two short runs on few pictures, with the policy and without, beside each other."""
 
+import contextlib
 import math
 
 import streamlit as st
@@ -29,6 +30,8 @@ def draw(seen: Seen) -> None:
         f"The network {RECIPE} learns from few pictures, once as they are and once with the policy on the left; all "
         "else is the same. Few pictures are where augmentation matters most."
     )
+    runs = _runs()
+    live = any(run.status not in ENDED for run in runs.values())
     with st.container(horizontal=True, vertical_alignment="bottom"):
         options.HELP_DATASET.draw(width=260)
         options.HELP_PICTURES.draw(width=140)
@@ -38,7 +41,7 @@ def draw(seen: Seen) -> None:
             key="augmentation.help_start",
             icon=":material/play_arrow:",
             type="primary",
-            disabled=not seen.policy.active,
+            disabled=not seen.policy.active or live,
             on_click=begin,
             args=(seen,),
         )
@@ -48,9 +51,7 @@ def draw(seen: Seen) -> None:
     problem = state.get(state.HELP_PROBLEM)
     if problem:
         st.error(plain(problem), icon=":material/error:")
-    runs = _runs()
     if runs:
-        live = any(run.status not in ENDED for run in runs.values())
         st.fragment(_watch, run_every=EVERY_SECONDS if live else None)(runs, live=live)
 
 
@@ -100,10 +101,13 @@ def _runs() -> dict[str, Run]:
 
 def _watch(runs: dict[str, Run], *, live: bool) -> None:
     """Both curves; drawn anew each second until both have ended."""
+    if not all(run.folder.config.is_file() for run in runs.values()):  # deleted, in another tab perhaps
+        st.rerun()
     stories = {which: run.story() for which, run in runs.items()}
     verdicts = {which: (run.status, run.reason) for which, run in runs.items()}
-    for run in runs.values():
-        run.advance()
+    with contextlib.suppress(OSError):
+        for run in runs.values():
+            run.advance()
     if live and all(status in ENDED for status, _ in verdicts.values()):
         st.rerun()
     epochs = max(run.config.epochs for run in runs.values())

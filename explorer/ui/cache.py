@@ -220,7 +220,7 @@ def run_summary(run_id: str, stamp: tuple[int, int], _make: Callable[[], Drawn])
     return _make()
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=2, show_spinner=False)
 def lesson(run_id: str, _run: "Run") -> "Lesson":  # noqa: ARG001
     """The pictures of a training run. Read-only, shared.
 

@@ -35,10 +35,11 @@ class NetworkChoice(SelectPresent):
         mine += [chosen] if trained.is_there(chosen) and chosen not in mine else []
         return [*mine, *super().shown()]
 
-    def _label(self, name: str) -> str:
-        if not name.startswith(trained.PREFIX):
-            return super()._label(name)
-        return trained.labels().get(name.removeprefix(trained.PREFIX), "a run that was deleted") + " · your run"
+    def widget(self, **options: Any) -> None:
+        """A list; the names of runs are read once for all of them."""
+        names = {trained.PREFIX + run_id: f"{name} · your run" for run_id, name in trained.labels().items()}
+        titles = {**self.options, **names}
+        st.selectbox(options=self.shown(), format_func=lambda name: titles.get(name, str(name)), **options)
 
     def allowed(self) -> str:
         """Why a link's network may be missing."""

@@ -96,16 +96,26 @@ def _step(seen: Seen, config: TrainConfig) -> str:
         rate = seen.story.batches[-1].get("learning_rate") or rate
     if seen.story is not None and seen.story.started:
         per = f" An epoch is {seen.story.started['steps']:,} such steps."
-    momentum = (
-        rf"u \leftarrow {config.momentum:g}\,u - \eta\, g, \qquad w \leftarrow w + u"
-        if config.optimizer == "sgd" and config.momentum and not config.nesterov
-        else STEPS[config.optimizer]
-    )
+    momentum = _with_momentum(config) if config.momentum else STEPS[config.optimizer]
     name = OPTIMIZERS[config.optimizer]
     return (
         f"The gradient $g$ says how the loss of a batch of {config.batch_size} changes with each weight. {name} makes "
         f"a step of it:\n\n$${momentum}, \\qquad \\eta = {rate:.3g}$$\n\n{per}".rstrip()
     )
+
+
+def _with_momentum(config: TrainConfig) -> str:
+    """The step where the last one goes on in it; of Adam nothing else does."""
+    mu = f"{config.momentum:g}"
+    if config.optimizer == "rmsprop":
+        return (
+            r"v \leftarrow 0.9\,v + 0.1\,g^2, \quad "
+            rf"u \leftarrow {mu}\,u + \eta\, \frac{{g}}{{\sqrt{{v}} + \epsilon}}, \quad w \leftarrow w - u"
+        )
+    if config.optimizer != "sgd":
+        return STEPS[config.optimizer]
+    ahead = rf"w \leftarrow w + {mu}\,u - \eta\, g" if config.nesterov else r"w \leftarrow w + u"
+    return rf"u \leftarrow {mu}\,u - \eta\, g, \qquad {ahead}"
 
 
 def _programs(seen: Seen, config: TrainConfig | None) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A run as it happens: how far it is, its curves, its first filters, and what it says of eight pictures."""
 
+import contextlib
 import html
 import time
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer import charts, figures, images
+from explorer.blocks import CONVOLUTION
 from explorer.training import ENDED, Run, Story, checkpoints
 from explorer.training.advice import Advice, advise
 from explorer.training.config import CONSTANT, SCHEDULES, TrainConfig
@@ -25,7 +27,8 @@ PAGE = options.PAGE
 EVERY_SECONDS = 1.0
 CELL = 36
 """Pixels of a filter's side on the page."""
-COLUMNS = 16
+SMOOTHING = 0.8
+"""Of the curve of batches, as TensorBoard's."""
 MOST_FILTERS = 64
 WORDS = {
     "queued": "waiting",
@@ -55,12 +58,14 @@ def draw(run: Run, story: Story, status: str) -> None:
 
 def _draw(run: Run, story: Story, before: str) -> None:
     """Read on, and draw; where the status is another now, the whole page is drawn anew."""
-    run.advance()
+    if not run.folder.config.is_file():  # it was deleted, in another tab perhaps
+        st.rerun()
+    with contextlib.suppress(OSError):  # a full disk, or another page at the queue: later
+        run.advance()
     status, reason = story.read_on().verdict(time.time())
     if status != before:
         st.rerun()
     _draw_progress(run, story, status)
-    st.caption(settings(run.config))
     if reason and status == "failed":
         st.error(plain(reason), icon=":material/error:")
     elif reason:
@@ -90,6 +95,7 @@ def _draw_progress(run: Run, story: Story, status: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="training-progress"):
         st.badge(WORDS[status], color=COLOURS[status])  # type: ignore[arg-type]
         st.progress(share, words)
+        st.caption(settings(run.config), width="content")
 
 
 def _progress(run: Run, story: Story, status: str) -> tuple[float, str]:
@@ -137,7 +143,7 @@ def _draw_curves(run: Run, story: Story, *, dark: bool) -> None:
     places = [each["epoch"] - 1 + each["step"] / each["steps"] for each in story.batches]
     best = _best(story, run)
     for column, figure, title in zip(st.columns(2), ("loss", "accuracy"), ("Loss", "Accuracy"), strict=True):
-        values = smoothed([each.get(f"batch_{figure}") for each in story.batches], options.SMOOTHING.current())
+        values = smoothed([each.get(f"batch_{figure}") for each in story.batches], SMOOTHING)
         line = [(place, value) for place, value in zip(places, values, strict=True) if value is not None]
         chart = charts.learning_curves(
             batches=_thinned(line),
@@ -184,7 +190,8 @@ def advice(story: Story) -> Advice | None:
 
 def _draw_insight(run: Run, story: Story, *, live: bool) -> None:
     """The eight pictures and the filters after the chosen epoch, and what the curves say."""
-    kept = sorted(number for number, each in story.epochs.items() if each.get("predictions"))
+    here = set(run.folder.kept_epochs())
+    kept = sorted(number for number, each in story.epochs.items() if each.get("predictions") and number in here)
     if kept:
         place = st.container()
         epoch = kept[-1] if live else _choose_epoch(kept)
@@ -230,7 +237,7 @@ def watched(run: Run) -> Watched | None:
     try:
         with np.load(run.folder.watched, allow_pickle=False) as saved:
             return Watched(saved["images"], saved["labels"])
-    except (OSError, ValueError, KeyError):
+    except checkpoints.DAMAGED:
         return None
 
 
@@ -260,12 +267,13 @@ def _draw_watched(run: Run, story: Story, epoch: int) -> None:
 def _draw_filters(run: Run, epoch: int) -> None:
     kernel = checkpoints.read_first_kernel(run.folder.epoch(epoch))
     if kernel is None:
-        st.caption("This network has no convolution, so there are no filters to look at.")
+        none = all(each.kind != CONVOLUTION for each in run.config.stack)
+        st.caption("This network has no convolution, so there are no filters to look at." if none else "…")
         return
     dark = frame.is_dark()
     address = cache.drawing(
         "first filters",
-        (run.id, epoch, run.folder.epoch(epoch).stat().st_mtime_ns, dark),
+        (run.id, epoch, kernel.tobytes(), dark),
         lambda: _mosaic(kernel, dark=dark),
     )
     rows, cols, _, count = kernel.shape

@@ -14,7 +14,7 @@ from explorer.settings import MAX_DATASET_SIDE
 from explorer.training import OPTIONS, OWN, TrainConfig
 from explorer.training.config import CONSTANT, EXPONENTIAL, PLATEAU, SCHEDULES, TIME
 from explorer.ui import augmentation_options, cache, frame, state, trained
-from explorer.ui.controls import Control, OptionalWhole, Real, Select, SelectPresent, Slider, Switch, Whole, of_option
+from explorer.ui.controls import Control, OptionalWhole, Real, Select, SelectPresent, Switch, Whole, of_option
 from explorer.ui.dataset_options import Asked
 
 PAGE = "training"
@@ -27,12 +27,9 @@ ITS_OWN = "own"
 """Dropout as the network has it itself."""
 
 
-def _option(name: str, **changes: Any) -> Control:
+def _option(name: str) -> Control:
     """The control of one of the configuration's options."""
-    option = OPTIONS[name]
-    if name == "epochs":
-        return Whole(key=f"{PAGE}.{name}", label=option.label, default=5, low=1, high=500, help=option.help, **changes)
-    return of_option(f"{PAGE}.{name}", option)
+    return of_option(f"{PAGE}.{name}", OPTIONS[name])
 
 
 class Rate(Real):
@@ -151,7 +148,6 @@ DETAILS: dict[str, Control] = {
 }
 RUN = RunChoice(key=f"{PAGE}.run", label="Run", default=NEW, options={})
 EPOCH = OptionalWhole(key=f"{PAGE}.epoch", label="Epoch", low=0, high=500)
-SMOOTHING = Slider(key=f"{PAGE}.smoothing", label="Smoothing", default=0.8, low=0.0, high=0.95, step=0.05)
 WRONG = Switch(key=f"{PAGE}.only_wrong", label="Only mistakes", default=True)
 LEAF = Whole(key=f"{PAGE}.page", label="Page", default=1, low=1, high=9999)
 FIGURE = Select(
@@ -179,7 +175,7 @@ CONTROLS: tuple[Control, ...] = (
     *(DATASET, RECIPE, EPOCHS, BATCH_SIZE, OPTIMIZER, LEARNING_RATE, SCHEDULE, EARLY_STOPPING, SEED),
     *(AUGMENTATION, DROPOUT, IMAGE_SIZE, TRAIN_PICTURES, SMALL),
     *DETAILS.values(),
-    *(RUN, EPOCH, SMOOTHING, WRONG, LEAF, FIGURE, ASK, TABS),
+    *(RUN, EPOCH, WRONG, LEAF, FIGURE, ASK, TABS),
 )
 
 
@@ -201,7 +197,7 @@ class Wanted:
 def choose() -> None:
     """Draw the sidebar."""
     with st.sidebar:
-        dataset = DATASET.draw(on_change=forget_epoch)
+        dataset = DATASET.draw(on_change=leave_run)
         RECIPE.draw()
         left, right = st.columns(2)
         with left:
@@ -244,7 +240,7 @@ def _draw_stopping() -> None:
 def _draw_pictures(dataset: str) -> None:
     used = sum(control.current() != control.initial() for control in (IMAGE_SIZE, TRAIN_PICTURES, SMALL))
     with st.popover(f"Pictures · {used}" if used else "Pictures", width="stretch"):
-        IMAGE_SIZE.draw(disabled=dataset == OPENED, on_change=forget_epoch)
+        IMAGE_SIZE.draw(disabled=dataset == OPENED, on_change=leave_run)
         TRAIN_PICTURES.draw()
         SMALL.draw(disabled=dataset == OPENED or BUILTIN[dataset].here)
 
@@ -262,7 +258,7 @@ def _draw_weights(optimizer: str) -> None:
         DETAILS["mixed_precision"].draw()
 
 
-def forget_epoch() -> None:
+def leave_run() -> None:
     """Other pictures: back to the first screen of a new run."""
     RUN.put(NEW)
 
@@ -339,8 +335,9 @@ def recipe_rows(config: TrainConfig, shape: tuple[int, int, int], classes: int) 
     return blocks.describe(config.stack, shape, classes)
 
 
-def put_config(config: TrainConfig) -> None:
-    """Set the choices to those of a run, as far as there are widgets for them."""
+def put_config(config: TrainConfig) -> str | None:
+    """Set the choices to those of a run; the sentence that says what could not be taken over, if anything."""
+    left: list[str] = []
     for name, detail in {**DETAILS, "small_split": SMALL}.items():
         detail.put(getattr(config, name))
     for control, value in (
@@ -359,11 +356,16 @@ def put_config(config: TrainConfig) -> None:
     ):
         if control.allows(value):
             control.put(value)
+        else:
+            left.append(control.label.lower())
     known = [name for name, preset in PRESETS.items() if preset.policy == config.augmentation]
-    AUGMENTATION.put(known[-1] if known else NONE)
+    AUGMENTATION.put(known[-1] if known else AS_PREVIEWED)
+    if not known:
+        augmentation_options.put(config.augmentation)
     if config.recipe == OWN:
         put_stack(config.blocks)
         state.put(state.STACK_BASE, None)
+    return f"Not taken over: {', '.join(left)}. Choose it on the left." if left else None
 
 
 def put(**values: Any) -> None:

@@ -9,9 +9,9 @@ import streamlit as st
 from explorer import blocks, training
 from explorer.augmentation import Augmentation
 from explorer.datasets import Dataset
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, RunError
 from explorer.training import ENDED, OWN, Run, Status, Story
-from explorer.training.lessons import evenly
+from explorer.training.lessons import HELD_OUT, evenly, most_pictures
 from explorer.ui import dataset_loading, state, trained, training_blocks, training_live, visitors
 from explorer.ui import training_options as options
 from explorer.ui.texts import plain
@@ -171,7 +171,7 @@ def _draw_more(seen: Seen) -> None:
 
 def _present_rate(run: Run, story: Story) -> float:
     last = story.batches[-1].get("learning_rate") if story.batches else None
-    return float(last or run.config.learning_rate)
+    return min(100.0, max(1e-7, float(last or run.config.learning_rate)))
 
 
 def _guarded(action: Callable[[], None]) -> None:
@@ -189,6 +189,9 @@ def begin() -> None:
 
 
 def _begin() -> None:
+    problem = training_blocks.settle(arrived=False)  # a cell may have been left with this very press
+    if problem and options.RECIPE.current() == OWN:
+        raise RunError(problem)
     wanted = options.wanted()
     dataset = shared(wanted) if wanted.handed_over else None
     run = training.start(wanted.config, dataset, owner=visitors.owner(), spare=trained.spare())
@@ -235,7 +238,7 @@ def rename() -> None:
 
 def take_settings() -> None:
     """The choices on the left become those of the run."""
-    _guarded(lambda: options.put_config(_chosen().config))
+    _guarded(lambda: state.put(state.TRAINING_PROBLEM, options.put_config(_chosen().config)))
 
 
 def delete() -> None:
@@ -275,9 +278,7 @@ def _draw_pictures(seen: Seen) -> None:
     places = evenly(dataset.train.labels, PREVIEWED, seed=1)
     images = dataset.train.images[places]
     shown = policy.augment(images, 0) if policy.active else images
-    held = "" if len(dataset.validation) else ", a tenth of them held out to validate"
-    count = f"{len(dataset.train):,} pictures of {len(dataset.class_names)} classes"
-    st.markdown(f"**It learns from** {count}{held}.")
+    st.markdown(f"**It learns from** {_count(dataset, seen.wanted)}.")
     versions(
         [
             Version(pixels, dataset.class_names[dataset.train.labels[place]])
@@ -289,6 +290,16 @@ def _draw_pictures(seen: Seen) -> None:
         narrow=4,
         tallest=150,
     )
+
+
+def _count(dataset: Dataset, wanted: Wanted | None) -> str:
+    """How many pictures would be learned from."""
+    count, held = len(dataset.train), ""
+    if not len(dataset.validation):
+        count, held = count - max(1, round(count * HELD_OUT)), "; a tenth was held out to validate with"
+    most = count if wanted is None else min(count, most_pictures(wanted.config))
+    of = f" of {count:,}" if most < count else ""
+    return f"{most:,}{of} pictures of {len(dataset.class_names)} classes{held}"
 
 
 def draw_described(seen: Seen) -> None:

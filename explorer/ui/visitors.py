@@ -6,6 +6,7 @@ import secrets
 
 import streamlit as st
 
+from explorer import training
 from explorer.ui import cache, state
 from explorer.ui.browser import registered
 
@@ -31,8 +32,22 @@ def _token() -> str:
 
 
 def remember() -> None:
-    """Let the browser keep the token, so that a reloaded page still shows the visitor's runs."""
-    if cache.limits().profile == "hosted" and st.context.cookies.get(COOKIE) != _token():
+    """Let the browser keep the token, so that a reloaded page still shows the visitor's runs.
+
+    Where another tab has put one there first, that one becomes this session's, if it has no runs of its own yet.
+    """
+    if cache.limits().profile != "hosted":
+        return
+    told = st.session_state.get("visitor")
+    found = told.get("token") if isinstance(told, dict) else None
+    if isinstance(found, str) and TOKEN.fullmatch(found) and found != _token() and not training.list_runs(owner()):
+        state.put(state.VISITOR, found)
+        st.rerun()
+    if st.context.cookies.get(COOKIE) != _token():
         registered("convnet_explorer_visitor", ("visitor.js",), ())(
-            key="visitor", data={"name": COOKIE, "token": _token()}
+            key="visitor", data={"name": COOKIE, "token": _token()}, on_token_change=_nothing
         )
+
+
+def _nothing() -> None:
+    """Without a callback Streamlit would not keep what the browser tells."""

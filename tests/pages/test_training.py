@@ -92,7 +92,7 @@ def test_a_fresh_visit_sees_the_pictures_the_network_and_a_button():
     assert at.title[0].value == "Train it live"
     assert url(at) == {}
     assert "93,322 parameters" in said(at)
-    assert "6,000 pictures of 10 classes" in said(at)
+    assert "5,400 pictures of 10 classes; a tenth was held out" in said(at)
     assert len(component(at, "versions")["tiles"]) == 8
     assert not at.button(key="training.start").disabled
     assert at.button(key="training.pause").disabled
