@@ -111,6 +111,8 @@ def draw() -> None:
         st.selectbox("Begin with", list(RECIPES), format_func=lambda name: RECIPES[name].title, key=FROM)
     with right:
         st.button("Copy it", key=f"{options.PAGE}.blocks_copy", on_click=_copy, width="stretch")
+    # between them, for while a cell is chosen the table's own buttons lie on what is above it
+    st.caption("One row a layer. Empty cells take the usual value. The last layer, one unit for each class, is added.")
     st.data_editor(
         _frame(base),
         key=f"{TABLE}.{version}",
@@ -125,7 +127,6 @@ def draw() -> None:
             "activation": st.column_config.SelectboxColumn("Activation", options=list(ACTIVATIONS)),
         },
     )
-    st.caption("One row a layer. Empty cells take the usual value. The last layer, one unit for each class, is added.")
 
 
 def _number_column(name: str) -> Any:

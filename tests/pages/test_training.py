@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -397,22 +398,34 @@ def test_the_experiments_set_the_choices_up():
         assert not at.button(key="training.start").disabled
 
 
-def test_another_visitor_s_run_is_not_there(runs_dir, monkeypatch):
+def test_another_visitor_s_run_is_not_there(runs_dir, trained_once, monkeypatch):
     monkeypatch.setenv("EXPLORER_PROFILE", "hosted")
-    mine = "a" * 32
+    monkeypatch.setenv("EXPLORER_RUNS_AT_ONCE", "1")
+    other, lock = going(runs_dir, ("batch", BATCH), owner="somebody else")
+    (runs_dir / ".active").mkdir()
+    (runs_dir / ".active" / other.path.name).touch()
+    token = "a" * 32
     at = start()
-    at.session_state[state.VISITOR] = mine
+    at.session_state[state.VISITOR] = token
     looked(at.run())
+    assert at.selectbox(key="training.run").options == ["a new run"]
     looked(at.button(key="training.start").click().run())
     run = training.open_run(at.session_state["training.run"])
-    assert mine not in run.folder.about.read_text()
-    other = start(link={"run": run.id})
-    assert not other.exception
-    assert other.session_state["training.run"] == ""
-    assert run.id not in other.selectbox(key="training.run").options
-    elsewhere = Visits("feature_maps", options.TABS).start(link={"model": f"run:{run.id}"})
+    assert token not in run.folder.about.read_text()
+
+    mine = runs_dir / trained_once.path.name  # a run of this visitor's that has a network
+    shutil.copytree(trained_once.path, mine)
+    (mine / "run.json").write_text(json.dumps({"name": "mine", "owner": run.about.owner, "created": 1.0, "data": None}))
+    looked(at.run())
+    assert len(at.selectbox(key="training.run").options) == 3
+    stranger = start(link={"run": mine.name})
+    assert not stranger.exception
+    assert stranger.session_state["training.run"] == ""
+    assert stranger.selectbox(key="training.run").options == ["a new run"]
+    elsewhere = Visits("feature_maps", options.TABS).start(link={"model": f"run:{mine.name}"})
     assert elsewhere.selectbox(key="feature_maps.model").value == "EfficientNetLite0"
-    run.delete()
+    assert not any("mine" in each for each in elsewhere.selectbox(key="feature_maps.model").options)
+    lock.release()
 
 
 def test_a_cookie_that_is_no_token_is_not_taken(monkeypatch):
