@@ -4,7 +4,7 @@ TensorFlow is imported inside, so that a page can show versions of a picture wit
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,8 @@ EPOCHS, ORDERS = 2**63 + 1, 2**63 + 2
 """Places of the seeds of an epoch's batches, and of its order, among the streams of pictures."""
 AT_ONCE = 256
 """Seeds drawn at once."""
+MAX_HELD_BYTES = 256_000_000
+"""Pictures up to this size are handed to TensorFlow as a whole, which saves a call of Python for each batch."""
 
 
 def seeds(seed: int, epoch: int = 0, start: int = 0) -> "tf.data.Dataset":
@@ -174,26 +176,49 @@ def _check_pair(pair: Labelled, classes: int | None) -> None:
 def _batches(
     pair: Labelled, batch_size: int, classes: int | None, *, seed: int | None = None, epoch: int = 0, start: int = 0
 ) -> "tf.data.Dataset":
-    """Batches in another order each epoch, from number ``start`` on; in their own without a seed.
-
-    Pictures stay where they are until their batch comes.
-    """
+    """Batches in another order each epoch, from number ``start`` on; in their own without a seed."""
     import tensorflow as tf  # noqa: PLC0415
 
-    images, labels = pair[0], np.asarray(pair[1])
-    count, epochs = len(images), itertools.count(epoch)
-    kind = labels.dtype if classes is None else np.dtype(np.float32)
-    shares = labels.shape[1:] if classes is None else (classes,)
+    labels, fetch = np.asarray(pair[1]), _fetching(pair[0])
 
-    def batches() -> Iterator[Labelled]:
-        order = np.arange(count) if seed is None else stream(seed, ORDERS, next(epochs)).permutation(count)
-        for first in range(start * batch_size, count, batch_size):
-            chosen = order[first : first + batch_size]
-            own = labels[chosen]
-            if classes is not None:
-                own = (own[:, None] == np.arange(classes)).astype(kind)
-            yield np.asarray(images[chosen]), own
+    def batch(places: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
+        chosen = tf.gather(labels, places)
+        return fetch(places), chosen if classes is None else tf.one_hot(chosen, classes)
 
-    signature = (tf.TensorSpec((None, *images.shape[1:]), images.dtype), tf.TensorSpec((None, *shares), kind))
-    made = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    return made.apply(tf.data.experimental.assert_cardinality(-(-(count - start * batch_size) // batch_size)))
+    places = (
+        tf.data.Dataset.range(len(labels)) if seed is None else _order(len(labels), seed, epoch, start * batch_size)
+    )
+    return places.batch(batch_size).map(batch)
+
+
+def _order(count: int, seed: int, epoch: int, start: int) -> "tf.data.Dataset":
+    """The places of so many pictures, in another order each epoch, from ``start`` on."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    epochs = itertools.count(epoch)
+
+    def drawn() -> NDArray[np.int64]:
+        return stream(seed, ORDERS, next(epochs)).permutation(count)[start:]
+
+    def order(_: "tf.Tensor") -> "tf.data.Dataset":
+        places = tf.numpy_function(drawn, [], tf.int64)  # once an epoch; a generator would take ten times as long
+        return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(places, (count - start,)))
+
+    made = tf.data.Dataset.range(1).flat_map(order)
+    return made.apply(tf.data.experimental.assert_cardinality(count - start))
+
+
+def _fetching(images: NDArray[Any]) -> Callable[["tf.Tensor"], "tf.Tensor"]:
+    """What gives the pictures at some places; many of them stay where they are, on a disk perhaps, until then."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    if images.nbytes <= MAX_HELD_BYTES:
+        held = tf.constant(images)
+        return lambda places: tf.gather(held, places)
+
+    def fetched(places: "tf.Tensor") -> "tf.Tensor":
+        made = tf.numpy_function(lambda chosen: np.asarray(images[chosen]), [places], images.dtype)
+        made.set_shape([None, *images.shape[1:]])
+        return made
+
+    return fetched

@@ -318,6 +318,38 @@ def test_a_training_that_goes_on_draws_as_if_it_had_not_been_interrupted():
     np.testing.assert_array_equal(twice[1][0], listed(POLICY.map(batches, seed=4, epoch=1))[0])
 
 
+@pytest.mark.parametrize("policy", [POLICY, Augmentation()], ids=["changed", "as they are"])
+def test_a_training_that_goes_on_within_an_epoch_is_given_the_rest_of_it(policy):
+    """Pictures, changes and labels; the last batch is smaller."""
+    pair = (colour(7), np.arange(7))
+    whole = feeds(pair, pair, policy, batch_size=3, classes=7, seed=5, epoch=1)[0]
+    expected = listed(whole)
+    for start in range(3):
+        rest, watched = feeds(pair, pair, policy, batch_size=3, classes=7, seed=5, epoch=1, start=start)
+        assert int(rest.cardinality()) == 3 - start
+        made = listed(rest)
+        assert len(made) == len(expected[start:])
+        for (images, labels), (other, others) in zip(made, expected[start:], strict=True):
+            np.testing.assert_array_equal(images, other)
+            np.testing.assert_array_equal(labels, others)
+        assert len(listed(watched)) == 3
+
+
+def test_mixtures_go_on_within_an_epoch():
+    pair, policy = (colour(8), np.arange(8) % 4), POLICY.but(mixup=1.0, cutmix=1.0)
+    whole = listed(feeds(pair, pair, policy, batch_size=2, classes=4, seed=2)[0])
+    rest = listed(feeds(pair, pair, policy, batch_size=2, classes=4, seed=2, start=3)[0])
+    np.testing.assert_array_equal(rest[0][0], whole[3][0])
+    np.testing.assert_array_equal(rest[0][1], whole[3][1])
+
+
+@pytest.mark.parametrize("start", [-1, 4, 100])
+def test_more_batches_than_there_are_cannot_be_left_out(start):
+    pair = (colour(7), np.arange(7))
+    with pytest.raises(AugmentationError, match=f"{start} batches of 2 cannot be left out of 7 pictures"):
+        feeds(pair, pair, POLICY, batch_size=2, start=start)
+
+
 def test_how_many_batches_there_are_is_known():
     images, labels = colour(7), np.arange(7) % 2
     fed, watched = feeds((images, labels), (images[:3], labels[:3]), POLICY, batch_size=2)
