@@ -258,6 +258,7 @@ def test_datasets_of_keras_are_read_by_keras(run, name, shape):
     assert left["y_test"].argmax(1).tolist() == labels[:20].ravel().tolist()
 
 
+@pytest.mark.slow
 def test_cats_and_dogs_are_read_from_their_zip(run, tmp_path):
     rng = np.random.default_rng(2)
     for split, count in (("train", 6), ("validation", 4)):
