@@ -60,6 +60,7 @@ RESERVE_BYTES = 64 * 1024
 """Kept free on the disk, so that a run can still say that the disk is full."""
 
 RUN, PAUSE, STOP = "run", "pause", "stop"
+BY_HAND = "Stopped by hand."
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,12 @@ from explorer.models.recipes import build
 from explorer.training import checkpoints, lessons, schedules
 from explorer.training.checkpoints import Place
 from explorer.training.config import PLATEAU, TrainConfig
-from explorer.training.folder import PAUSE, RESERVE_BYTES, STOP, WRITING, EventWriter, Folder, Wish
+from explorer.training.folder import BY_HAND, PAUSE, RESERVE_BYTES, STOP, WRITING, EventWriter, Folder, Wish
 
 TELL_SECONDS = 0.2
 """Between two events of batches."""
+OLD_SHARE = 0.8
+"""Of the time that a step took so far, in what is reckoned from."""
 LOOK_SECONDS = 0.1
 """Between two looks at what is wished."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -388,13 +390,14 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         self.begun = 0.0
         self.paused = 0.0
         self.traced = False
+        self.took = math.nan
         self.rate = math.nan
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Begin to count."""
         self.told_seen = self.told_loss = self.told_right = self.paused = 0.0
         self.begun = self.told = self.told_at = time.monotonic()
-        self.timed_from, self.timed_at = 0, self.begun
+        self.told_batches = 0
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Set the step's learning rate."""
@@ -408,8 +411,6 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         training.place.step = self.start + batch + 1
         first = training.place.epoch == 0 and training.place.step == 1
         now = time.monotonic()
-        if not self.traced:  # the first batch takes seconds, which says nothing of the others
-            self.traced, self.timed_from, self.timed_at = True, batch + 1, now
         if now - self.told >= TELL_SECONDS or first:
             self._tell(batch + 1, logs, now)
         if now - self.looked >= LOOK_SECONDS and training.place.step < training.steps:
@@ -437,8 +438,10 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         elapsed = now - self.told_at
         left = training.steps - training.place.step
         left += (training.config.epochs - training.place.epoch - 1) * training.steps
-        timed = batches - self.timed_from
-        took = (now - self.timed_at - self.paused) / timed if timed else math.nan
+        if self.traced:  # the first batch takes seconds, which says nothing of the others
+            took = elapsed / max(1, batches - self.told_batches)
+            self.took = took if math.isnan(self.took) else OLD_SHARE * self.took + (1 - OLD_SHARE) * took
+        self.traced, self.told_batches = True, batches
         training.events.write(
             "batch",
             epoch=training.place.epoch + 1,
@@ -450,7 +453,7 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
             batch_accuracy=min(1.0, max(0.0, batch_accuracy)),
             learning_rate=training.rate(),
             images_per_second=round(since / elapsed, 1) if elapsed > 0 else 0.0,
-            seconds_left=round(took * left, 1),
+            seconds_left=round(self.took * left, 1),
         )
         self.told = self.told_at = now
         self.told_seen, self.told_loss, self.told_right = count, loss * count, accuracy * count
@@ -464,7 +467,7 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         spent = training.place.seconds + time.monotonic() - self.begun - self.paused
         if wish.wanted == STOP:
             training.save_now(spent)
-            raise EndedError("Stopped by hand.")
+            raise EndedError(BY_HAND)
         if spent > training.limits.max_run_seconds:
             training.save_now(spent)
             raise EndedError(f"{training.limits.max_run_seconds:.0f} seconds of training are the limit here.")

@@ -16,6 +16,7 @@ from explorer.blocks import CONVOLUTION
 from explorer.training import ENDED, Run, Story, checkpoints
 from explorer.training.advice import Advice, advise
 from explorer.training.config import CONSTANT, SCHEDULES, TrainConfig
+from explorer.training.folder import BY_HAND
 from explorer.training.smoothing import smoothed
 from explorer.ui import cache, frame
 from explorer.ui import training_options as options
@@ -25,6 +26,10 @@ from explorer.ui.version_components import Version, versions
 
 PAGE = options.PAGE
 EVERY_SECONDS = 1.0
+LEAST_SHOWN = 10
+"""Epochs on the axis of a long run, at first; it grows with them."""
+NOTHING = "\u00a0"
+"""Keeps the line free, so that nothing below jumps."""
 CELL = 36
 """Pixels of a filter's side on the page."""
 SMOOTHING = 0.8
@@ -50,14 +55,17 @@ ICONS = {"overfitting": ":material/trending_down:", "stuck": ":material/warning:
 
 
 def draw(run: Run, story: Story, status: str) -> None:
-    """The run; while it goes on, this part of the page draws itself anew each second."""
+    """The run; while it goes on, how far it is is drawn anew each second, and the rest every other one.
+
+    A chart costs the browser more than all else here: Streamlit builds it anew whenever a number in it is another.
+    """
     live = status not in ENDED
-    part = st.fragment(_draw, run_every=EVERY_SECONDS if live else None)
-    part(run, story, status)
+    st.fragment(_draw_state, run_every=EVERY_SECONDS if live else None)(run, story, status)
+    st.fragment(_draw_figures, run_every=2 * EVERY_SECONDS if live else None)(run, story, live=status == "running")
 
 
-def _draw(run: Run, story: Story, before: str) -> None:
-    """Read on, and draw; where the status is another now, the whole page is drawn anew."""
+def _draw_state(run: Run, story: Story, before: str) -> None:
+    """Read on, and say how far it is; where the status is another now, the whole page is drawn anew."""
     if not run.folder.config.is_file():  # it was deleted, in another tab perhaps
         st.rerun()
     with contextlib.suppress(OSError):  # a full disk, or another page at the queue: later
@@ -68,11 +76,15 @@ def _draw(run: Run, story: Story, before: str) -> None:
     _draw_progress(run, story, status)
     if reason and status == "failed":
         st.error(plain(reason), icon=":material/error:")
-    elif reason:
+    elif reason and reason != BY_HAND:  # the badge says that
         st.info(plain(reason), icon=":material/info:")
-    if story.started:
+
+
+def _draw_figures(run: Run, story: Story, *, live: bool) -> None:
+    """The curves, the pictures and the filters."""
+    if story.started and run.folder.config.is_file():
         _draw_curves(run, story, dark=frame.is_dark())
-        _draw_insight(run, story, live=status == "running")
+        _draw_insight(run, story, live=live)
 
 
 def settings(config: TrainConfig) -> str:
@@ -152,7 +164,7 @@ def _draw_curves(run: Run, story: Story, *, dark: bool) -> None:
             validation=history[f"val_{figure}"],
             percent=figure == "accuracy",
             best=best,
-            last=run.config.epochs,
+            last=min(run.config.epochs, max(LEAST_SHOWN, 2 * (story.epoch + 1))),
             dark=dark,
             height=205,
         )
@@ -250,7 +262,7 @@ def _draw_watched(run: Run, story: Story, epoch: int) -> None:
     for pixels, label, shares in zip(found.pixels, found.labels, story.epochs[epoch]["predictions"], strict=False):
         first = int(np.argmax(shares))
         right = first == int(label)
-        words = [] if right else [f"is {names[int(label)]}"]
+        words = [NOTHING if right else f"is {names[int(label)]}"]
         mark = f"{names[first]} {shares[first]:.0%}"
         shown.append(Version(pixels, names[int(label)], words, mark, "good" if right else "bad"))
     st.markdown(f"**After epoch {epoch}**, of eight pictures that it does not learn from:")

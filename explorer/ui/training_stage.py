@@ -105,20 +105,21 @@ def _draw_buttons(seen: Seen) -> None:
     live = seen.status in ("queued", "running", "paused")
     with st.container(key="training-bar", horizontal=True, vertical_alignment="bottom"):
         again = seen.run is not None
+        goes_on = seen.status == "paused" or _can_resume(seen)
         st.button(
-            "Train again" if again else "Train",
+            "Train anew" if again else "Train",
             key=f"{PAGE}.start",
-            type="secondary" if live else "primary",
+            type="secondary" if live or goes_on else "primary",
             icon=":material/play_arrow:",
             disabled=not again and (seen.wanted is None or seen.problem is not None),
             help="Begin a new run with the choices on the left.",
             on_click=begin,
         )
-        goes_on = seen.status == "paused" or _can_resume(seen)
         st.button(
             "Resume" if goes_on else "Pause",
             key=f"{PAGE}.pause",
             icon=":material/resume:" if goes_on else ":material/pause:",
+            type="primary" if goes_on else "secondary",
             disabled=not (goes_on or seen.status == "running"),
             on_click=pause_or_resume,
         )
@@ -343,7 +344,7 @@ def network_table(rows: tuple[blocks.Row, ...], classes: int, key: str) -> None:
             "Layer": st.column_config.TextColumn(width=160),
             "gives": st.column_config.TextColumn(width=90),
             "parameters": st.column_config.NumberColumn(format="localized", width=80),
-            "share": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width=70),
+            "share": st.column_config.ProgressColumn(format=" ", min_value=0, max_value=1, width=70),
         },
     )
     head = "two classes, so one sigmoid unit" if classes == 2 else f"{classes} classes, so a softmax over as many units"
