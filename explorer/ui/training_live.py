@@ -142,7 +142,7 @@ def _ending(story: Story, epochs: int) -> str:
 def _duration(seconds: float) -> str:
     """A time in words.
 
-    >>> _duration(8.3), _duration(150), _duration(7300)
+    >>> _duration(8.3), _duration(170), _duration(7300)
     ('8 s', '3 min', '2.0 h')
     """
     if seconds < 90:
