@@ -70,7 +70,7 @@ def kill_worker(run):
 def visit(page, app, **choices):
     page.set_default_timeout(PATIENCE)
     page.goto(f"{app}/training?{urlencode({f'training.{name}': value for name, value in choices.items()})}")
-    see(page.get_by_role("button", name=re.compile("Train( again)?$")))
+    see(page.get_by_role("button", name=re.compile("Train( anew)?$")))
     see(page.locator(IDLE))
     return page
 
@@ -232,6 +232,10 @@ def test_stopped_steered_and_resumed_it_goes_on_from_where_it_was(person):
     assert {name: values[:stopped_at] for name, values in after.items()} == before
     assert after["learning_rate"] == pytest.approx([0.001] * stopped_at + [0.0002] * (len(after["epoch"]) - stopped_at))
     assert len(after["epoch"]) > stopped_at
+    for _ in range(100):  # the charts follow every other second
+        if min(drawn_points(person)) > stopped_at:
+            break
+        person.wait_for_timeout(50)
     assert min(drawn_points(person)) > stopped_at
 
 
