@@ -6,7 +6,7 @@ A page can so show a network, and say why it is impossible, before anything is b
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -484,15 +484,6 @@ def _fits(stack: tuple[Block, ...], shape: Shape) -> bool:
 def to_dicts(stack: Sequence[Block]) -> list[dict[str, Any]]:
     """The stack as plain data for JSON."""
     return [each.as_dict() for each in stack]
-
-
-def but(each: Block, **changes: Any) -> Block:
-    """The block with other values.
-
-    Raises:
-        ModelError: a value is not allowed.
-    """
-    return replace(each, **changes)
 
 
 def values(each: Block) -> dict[str, Any]:

@@ -235,7 +235,7 @@ def test_a_block_is_made_again_of_what_it_says():
         made = any_block(draw)
         assert blocks.block(made.as_dict()) == made
         assert set(made.as_dict()) == {"kind", *KINDS[made.kind].uses}
-        assert blocks.but(made) == made
+        assert replace(made) == made
         assert replace(made, **blocks.values(made)) == made
     assert Block("flatten", units=3, activation="no matter") == Block("flatten")
     assert blocks.to_dicts([Block("dense", units=3)]) == [{"kind": "dense", "units": 3, "activation": "relu"}]

@@ -6,14 +6,13 @@ from typing import Any
 
 import streamlit as st
 
-from explorer import blocks
 from explorer.augmentation import PRESETS, Augmentation
 from explorer.blocks import RECIPES, Block
 from explorer.datasets import BUILTIN
 from explorer.settings import MAX_DATASET_SIDE
 from explorer.training import OPTIONS, OWN, TrainConfig
 from explorer.training.config import CONSTANT, EXPONENTIAL, PLATEAU, SCHEDULES, TIME
-from explorer.ui import augmentation_options, cache, frame, state, trained
+from explorer.ui import augmentation_options, frame, state, trained
 from explorer.ui.controls import Control, OptionalWhole, Real, Select, SelectPresent, Switch, Whole, of_option
 from explorer.ui.dataset_options import Asked
 
@@ -326,15 +325,6 @@ def put_stack(stack: Sequence[Block]) -> None:
     state.put(state.OWN_STACK, tuple(stack))
 
 
-def recipe_rows(config: TrainConfig, shape: tuple[int, int, int], classes: int) -> list[blocks.Row]:
-    """The network of a configuration, layer by layer.
-
-    Raises:
-        ModelError: it is impossible for these pictures.
-    """
-    return blocks.describe(config.stack, shape, classes)
-
-
 def put_config(config: TrainConfig) -> str | None:
     """Set the choices to those of a run; the sentence that says what could not be taken over, if anything."""
     left: list[str] = []
@@ -373,8 +363,3 @@ def put(**values: Any) -> None:
     named = {control.key.partition(".")[2]: control for control in CONTROLS}
     for name, control in named.items():
         control.put(values.get(name, control.initial()))
-
-
-def most_epochs() -> int:
-    """The most epochs that can be asked for here."""
-    return cache.limits().max_epochs

@@ -12,7 +12,7 @@ from explorer.datasets import Dataset
 from explorer.errors import ExplorerError, RunError
 from explorer.training import ENDED, OWN, Run, Status, Story
 from explorer.training.lessons import HELD_OUT, evenly, most_pictures
-from explorer.ui import dataset_loading, state, trained, training_blocks, training_live, visitors
+from explorer.ui import cache, dataset_loading, state, trained, training_blocks, training_live, visitors
 from explorer.ui import training_options as options
 from explorer.ui.texts import plain
 from explorer.ui.training_options import NEW, RUN, Wanted
@@ -58,7 +58,7 @@ def look(*, arrived: bool) -> Seen:
         dataset = shared(wanted)
         side, channels = wanted.config.image_size, dataset.image_shape[2]
         shape = dataset.image_shape if side is None else (side, side, channels)
-        rows = options.recipe_rows(wanted.config, shape, len(dataset.class_names))
+        rows = blocks.describe(wanted.config.stack, shape, len(dataset.class_names))
         training.check_network(wanted.config, shape, len(dataset.class_names))
     except ExplorerError as error:
         return Seen(wanted, dataset, problem=_chosen_problem(table_problem) or str(error))
@@ -153,8 +153,8 @@ def _draw_more(seen: Seen) -> None:
         st.number_input(
             "Train until epoch",
             1,
-            options.most_epochs(),
-            value=min(options.most_epochs(), seen.run.config.epochs + 5),
+            cache.limits().max_epochs,
+            value=min(cache.limits().max_epochs, seen.run.config.epochs + 5),
             key=f"{MORE_EPOCHS}.{seen.run.id}",
         )
         st.button("Go on", key=f"{PAGE}.go_on", on_click=go_on, disabled=seen.status not in ENDED)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from explorer import settings, training
-from explorer.blocks import RECIPES, Block
+from explorer.blocks import RECIPES, Block, describe
 from explorer.training import ENDED, TrainConfig, learning
 from explorer.training.folder import EventWriter, Folder
 from explorer.ui import site, state, training_blocks, visitors
@@ -134,7 +134,7 @@ def test_larger_pictures_make_an_impossible_network_possible():
 
 
 def test_two_classes_end_in_a_sigmoid(monkeypatch):
-    rows = options.recipe_rows(TrainConfig(recipe="dense-512"), (28, 28, 1), 2)
+    rows = describe("dense-512", (28, 28, 1), 2)
     assert rows[-1].label == "Dense 1 · sigmoid"
 
 
