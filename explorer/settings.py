@@ -35,6 +35,8 @@ MAX_NETWORK_SIDE = 2048
 MAX_CLASSES = 100_000
 MAX_MAP_VALUES = 250_000_000
 """Most numbers that all the maps of one picture may be, 4 bytes each; NASNetMobile and DenseNet121 have 30 million."""
+MAX_UNFOLDED_BYTES = 1_300_000
+"""Most bytes of maps that are sent to the browser for one unfolded channel."""
 MAX_LAYER_VALUES = 20_000_000
 """Most numbers that one layer's maps may be for an explanation, which holds several arrays of that size."""
 MAX_SHELF_BYTES = 400 * MEGABYTE

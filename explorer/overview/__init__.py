@@ -1,0 +1,30 @@
+"""What to show of a whole network: its stages as columns, the channels in them, and what flows between these."""
+
+from explorer.overview.flow import Amounts, Share, shares
+from explorer.overview.glancing import CHANNELS, RULES, Edge, Glance, Shown, class_importance, glance
+from explorer.overview.measuring import Measured, measure
+from explorer.overview.plan import Column, Group, Plan, parameters_of, plan, words_for
+from explorer.overview.stages import filters_of, stages
+
+__all__ = [
+    "CHANNELS",
+    "RULES",
+    "Amounts",
+    "Column",
+    "Edge",
+    "Glance",
+    "Group",
+    "Measured",
+    "Plan",
+    "Share",
+    "Shown",
+    "class_importance",
+    "filters_of",
+    "glance",
+    "measure",
+    "parameters_of",
+    "plan",
+    "shares",
+    "stages",
+    "words_for",
+]

@@ -1,0 +1,246 @@
+"""How much flows from the channels of one column to those of another.
+
+Between two columns with a single convolution between them it is ``Σ |kernel slice ∗ input map|``. Where more lies
+between, shares are followed back layer by layer, as attention is in "attention rollout" (Abnar and Zuidema 2020): of
+all that goes into a channel, an input i has the share ``|w_io| · Σ|x_i|`` of the sum of these over its inputs;
+normalisation, activation and pooling pass a channel on; an addition shares by ``Σ|x|`` of its parents. The sign is that
+of the weights and sums along the way.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.models.graph import Visit
+from explorer.models.units import SUMS, kind
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """For some channels, rows, how much comes from each channel of a tensor, columns.
+
+    Attributes:
+        size: float32 (n, C), of what goes in; at most 1 a row.
+        net: float32 (n, C), the same with signs, so that what cancels is small.
+    """
+
+    size: Floats
+    net: Floats
+
+    def plus(self, other: "Share | None") -> "Share":
+        """What comes both ways."""
+        return self if other is None else Share(self.size + other.size, self.net + other.net)
+
+    def through(self, weights: "Weights", size: Floats, net: Floats) -> "Share":
+        """One layer further back.
+
+        Args:
+            weights: of the layer, (inputs, outputs).
+            size: float32 (inputs,), how much of each there is.
+            net: the same with signs.
+        """
+        total = np.maximum(size @ weights.size, np.float32(1e-30))
+        # Products as (inputs, n): matrices in the order in which they lie in memory.
+        return Share((weights.size @ (self.size / total).T).T * size, (weights.net @ (self.net / total).T).T * net)
+
+    def of(self, channels: NDArray[np.intp]) -> "Share":
+        """Some of the columns."""
+        return Share(self.size[:, channels], self.net[:, channels])
+
+    def scaled(self, factor: Any) -> "Share":
+        """Each column times a number between −1 and 1; sizes lose its sign."""
+        return Share(self.size * np.abs(factor), self.net * factor)
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A layer's weights added up over the window.
+
+    Attributes:
+        size: float32 (inputs, outputs), of their magnitudes.
+        net: the same with signs.
+    """
+
+    size: Floats
+    net: Floats
+
+
+class Kept:
+    """Sums of weights, each computed once for a network: they do not depend on the picture.
+
+    >>> Kept().get("conv", lambda: Weights(np.ones((1, 2)), np.zeros((1, 2)))).size.shape
+    (1, 2)
+    """
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._of: dict[str, Weights] = {}
+
+    def get(self, path: str, compute: Callable[[], Weights]) -> Weights:
+        """Those of a layer."""
+        if path not in self._of:
+            self._of[path] = compute()
+        return self._of[path]
+
+
+@dataclass(frozen=True, eq=False)
+class Amounts:
+    """How much there is of each channel.
+
+    Attributes:
+        sizes: the number of a tensor → ``Σ|x|`` over the map, float32 (C,).
+        sums: the same with signs, ``Σ x``.
+        vectors: the number of a tensor without maps → its values, float32 (K,).
+        weights: of the network.
+    """
+
+    sizes: Mapping[int, Floats]
+    sums: Mapping[int, Floats]
+    vectors: Mapping[int, Floats]
+    weights: Kept
+
+
+def shares(
+    start: int, rows: Floats, stops: Sequence[int], calls: Sequence[Visit], amounts: Amounts
+) -> dict[int, Share]:
+    """What the channels of a tensor get from those of earlier ones.
+
+    Args:
+        start: the number of the tensor.
+        rows: float32 (n, C), a row for each channel wanted: 1 where it is, 0 elsewhere.
+        stops: numbers of the tensors at which to stop.
+        calls: of the whole network, in order.
+        amounts: how much there is of each channel.
+
+    Returns:
+        For each of the stops that was reached its share, (n, channels there).
+    """
+    waiting = {start: Share(np.abs(rows), rows)}
+    found: dict[int, Share] = {}
+    ends = set(stops) - {start}
+    for call in reversed(calls):
+        if not waiting:
+            break
+        given = [waiting.pop(number) for number in call.outputs if number in waiting]
+        if not given:
+            continue
+        for number, share in _back(call, given[0], amounts):
+            place = found if number in ends else waiting
+            place[number] = share.plus(place.get(number))
+    found.update({number: share for number, share in waiting.items() if number in ends})
+    return found
+
+
+def _back(call: Visit, share: Share, amounts: Amounts) -> list[tuple[int, Share]]:
+    """The same one call further back."""
+    if len(call.inputs) > 1:
+        return _joined(call, share, amounts)
+    return [(call.inputs[0], _before(call, share, amounts))]
+
+
+def _before(call: Visit, share: Share, amounts: Amounts) -> Share:
+    """What a call with one input got of that."""
+    name, number = kind(call), call.inputs[0]
+    match name:
+        case "Conv2D" | "SeparableConv2D" | "Conv2DTranspose":
+            weights = amounts.weights.get(call.path, lambda: _summed(_kernel(call.layer, name)))
+            return share.through(weights, amounts.sizes[number], amounts.sums[number])
+        case "DepthwiseConv2D":
+            weights = amounts.weights.get(call.path, lambda: _summed(np.asarray(call.layer.kernel, np.float32)))
+            return _depthwise(share, weights, amounts.sums[number])
+        case "Dense":
+            return _dense(share, call, amounts)
+        case "BatchNormalization" if call.layer.gamma is not None:
+            return share.scaled(amounts.weights.get(call.path, lambda: _gain(call.layer.gamma)).net[0])
+    return _same(share, call)
+
+
+def _summed(kernel: Floats) -> Weights:
+    """Of (kh, kw, inputs, outputs) over the window."""
+    return Weights(np.abs(kernel).sum(axis=(0, 1)), np.ascontiguousarray(kernel.sum(axis=(0, 1))))
+
+
+def _gain(gamma: Any) -> Weights:
+    signs = np.sign(np.asarray(gamma, np.float32))[np.newaxis]
+    return Weights(np.abs(signs), signs)
+
+
+def _kernel(layer: Any, name: str) -> Floats:
+    """The weights as (kh, kw, inputs, outputs), of a convolution in groups with zeros between them."""
+    if name == "SeparableConv2D":
+        each, mix = np.asarray(layer.depthwise_kernel, np.float32), np.asarray(layer.pointwise_kernel, np.float32)
+        return np.asarray(np.einsum("ijcm,cmk->ijck", each, mix.reshape(*each.shape[2:], -1), optimize=True))
+    kernel = np.asarray(layer.kernel, np.float32)
+    if name == "Conv2DTranspose":
+        return kernel.swapaxes(2, 3)
+    if layer.groups == 1:
+        return kernel
+    inputs, outputs = kernel.shape[2], kernel.shape[3] // layer.groups
+    whole = np.zeros((*kernel.shape[:2], inputs * layer.groups, kernel.shape[3]), np.float32)
+    for group in range(layer.groups):
+        columns = slice(group * outputs, (group + 1) * outputs)
+        whole[:, :, group * inputs : (group + 1) * inputs, columns] = kernel[..., columns]
+    return whole
+
+
+def _depthwise(share: Share, weights: Weights, net: Floats) -> Share:
+    """Each output has one input, so all of it comes from there."""
+    signs = np.sign(weights.net * net[:, np.newaxis])  # (inputs, multiplier)
+    shape = (-1, *signs.shape)
+    each = share.scaled(signs.reshape(-1))
+    return Share(share.size.reshape(shape).sum(axis=2), each.net.reshape(shape).sum(axis=2))
+
+
+def _dense(share: Share, call: Visit, amounts: Amounts) -> Share:
+    """Through a dense layer, of which only the outputs asked for are looked at; of a row each product is known."""
+    number = call.inputs[0]
+    net = amounts.vectors.get(number, amounts.sums[number])
+    asked = np.flatnonzero(share.size.any(axis=0))
+    kernel = np.asarray(call.layer.kernel, np.float32)[:, asked]
+    return share.of(asked).through(Weights(np.abs(kernel), kernel), np.abs(net), net)
+
+
+def _unflattened(share: Share, channels: int) -> Share:
+    """All the places of a channel added up."""
+    shape = (len(share.size), -1, channels)
+    return Share(share.size.reshape(shape).sum(axis=1), share.net.reshape(shape).sum(axis=1))
+
+
+def _same(share: Share, call: Visit) -> Share:
+    """Channel by channel; where their number changes in a way that is not known, evenly."""
+    channels = call.node.input_tensors[0].shape[-1]
+    if channels is None or channels == share.size.shape[1]:
+        return share
+    if share.size.shape[1] % channels == 0:  # a Flatten
+        return _unflattened(share, int(channels))
+    even = np.full((share.size.shape[1], channels), 1 / channels, np.float32)
+    return Share(share.size @ even, share.net @ even)
+
+
+def _joined(call: Visit, share: Share, amounts: Amounts) -> list[tuple[int, Share]]:
+    """Through a call with several parents."""
+    name, channels = kind(call), share.size.shape[1]
+    widths = [int(tensor.shape[-1]) for tensor in call.node.input_tensors]
+    if name == "Concatenate" and sum(widths) == channels:
+        edges = np.cumsum([0, *widths]).tolist()
+        cuts = [slice(start, end) for start, end in pairwise(edges)]
+        return [(n, Share(share.size[:, cut], share.net[:, cut])) for n, cut in zip(call.inputs, cuts, strict=True)]
+    parts = []
+    known = name in SUMS and all(number in amounts.sizes for number in call.inputs)
+    even = np.ones(channels, np.float32)
+    sizes = [np.broadcast_to(amounts.sizes[number], channels) if known else even for number in call.inputs]
+    total = np.maximum(np.sum(sizes, axis=0), 1e-30)
+    for index, (number, width) in enumerate(zip(call.inputs, widths, strict=True)):
+        sign = -1.0 if name == "Subtract" and index else 1.0
+        factor = (sign * sizes[index] / total).astype(np.float32)
+        part = share.scaled(factor)
+        if width == 1 and channels > 1:
+            part = Share(part.size.sum(axis=1, keepdims=True), part.net.sum(axis=1, keepdims=True))
+        parts.append((number, part))
+    return parts

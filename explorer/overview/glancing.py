@@ -1,0 +1,288 @@
+"""The whole network at a glance for one picture: which channels each column shows, and what flows between them."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from explorer.models.classifier import Classifier
+from explorer.models.layers import tap
+from explorer.models.units import PICTURE
+from explorer.overview.flow import shares
+from explorer.overview.measuring import Measured, direct
+from explorer.overview.plan import Column, Plan
+from explorer.trace.gathering import convolved_apart, gathering
+
+Floats = NDArray[np.float32]
+Channels = NDArray[np.int64]
+
+CHANNELS = 10
+"""Channels in a column that has its level for itself."""
+FEWEST = 2
+"""Channels in one of many branches."""
+CLASSES = 8
+"""Classes in the last column."""
+FAINTEST = 0.03
+"""The weakest edge that is drawn, as a share of the strongest between two columns."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which channels of a layer are shown."""
+
+    name: str
+    note: str
+
+
+RULES: Mapping[str, Rule] = MappingProxyType(
+    {
+        "variance": Rule("vary most", "largest variance over the picture: they answer to something in it"),
+        "activity": Rule("most active", "largest mean of the magnitude"),
+        "class": Rule("speak for the class", "largest sum of value × gradient of the class's score"),
+    }
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """One column with what it shows.
+
+    Attributes:
+        column: where it is drawn.
+        values: float32 (H, W, C), or (K,) without maps; of the classes their scores (K,).
+        channels: int (n,), those shown, the strongest first; of the classes, the likeliest first.
+    """
+
+    column: Column
+    values: Floats
+    channels: Channels
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What flows from a shown channel to another.
+
+    Attributes:
+        start, end: indices of the columns.
+        out, into: places among the channels that the columns show.
+        strength: 0–1; 1 is the strongest between these columns.
+        sign: −1, 0 or 1: whether it takes away or adds on the whole.
+    """
+
+    start: int
+    out: int
+    end: int
+    into: int
+    strength: float
+    sign: int
+
+
+@dataclass(frozen=True, eq=False)
+class Glance:
+    """What the overview shows.
+
+    Attributes:
+        columns: the picture first, the classes last.
+        edges: between their channels.
+        probabilities: float32 (K,), of all classes.
+    """
+
+    columns: tuple[Shown, ...]
+    edges: tuple[Edge, ...]
+    probabilities: Floats
+
+    def strongest_path(self) -> list[tuple[int, int]]:
+        """From the likeliest class back along the strongest edges: (column, place) of each, the picture first."""
+        path = [(len(self.columns) - 1, 0)]
+        while edges := [edge for edge in self.edges if (edge.end, edge.into) == path[0]]:
+            best = max(edges, key=lambda edge: edge.strength)
+            path.insert(0, (best.start, best.out))
+        return path
+
+
+MapOf = Callable[[str], Floats]
+"""A layer's path → its output for the picture, without the batch."""
+
+
+def glance(
+    plan: Plan,
+    measured: Measured,
+    map_of: MapOf,
+    *,
+    opened: Collection[str] = (),
+    rule: str = "variance",
+    count: int = CHANNELS,
+    pinned: Mapping[str, Sequence[int]] | None = None,
+    importance: Mapping[str, Floats] | None = None,
+) -> Glance:
+    """What to show of a network for one picture.
+
+    Args:
+        plan: of the network.
+        measured: what the picture made of it.
+        map_of: gives what is not among the measured maps, which folded columns never need.
+        opened: ids of the groups that are unfolded.
+        rule: a key of ``RULES``.
+        count: channels in a column.
+        pinned: path → channels that are shown in any case, first.
+        importance: of the rule "class": path → float32 (C,), as :func:`class_importance` gives it.
+    """
+    columns = plan.columns(opened)
+    look = _Look(measured, map_of)
+    chosen = _Choice(rule, count, pinned or {}, importance or {})
+    shown = [
+        Shown(column, values := look.at(column.group.told.path), chosen(column, values)) for column in columns[:-1]
+    ]
+    likeliest = np.argsort(-measured.probabilities, kind="stable")[:CLASSES]
+    shown.append(Shown(columns[-1], measured.scores, likeliest))
+    edges = [edge for index in range(1, len(shown)) for edge in _into(plan, shown, index, measured, look)]
+    return Glance(tuple(shown), tuple(edges), measured.probabilities)
+
+
+def class_importance(classifier: Classifier, plan: Plan, pixels: Floats, index: int) -> dict[str, Floats]:
+    """How much each channel of the folded columns speaks for a class: ``Σ x · ∂score/∂x`` over its map.
+
+    "Gradient × input" (Shrikumar et al. 2016), summed over the places of a channel.
+
+    Args:
+        classifier: the network.
+        plan: of it.
+        pixels: float32 (H, W, C), as the network reads it.
+        index: of the class.
+
+    Returns:
+        Path of a folded column → float32 (C,).
+    """
+    paths = [column.group.told.path for column in plan.columns()[:-1] if column.group.told.path]
+    last = classifier.output_path
+    run = tap(classifier.model, [*paths, last], logits=True)
+
+    def importance(given: NDArray[np.float32], target: int) -> dict[str, NDArray[np.float32]]:
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            values = run(given)
+            score = classifier.class_scores(values[last])[:, target]
+        slopes = tape.gradient(score, [values[path] for path in paths], unconnected_gradients="zero")
+        return {
+            path: tf.reduce_sum(values[path] * slope, axis=tuple(range(len(slope.shape) - 1)))
+            for path, slope in zip(paths, slopes, strict=True)
+        }
+
+    spec = (classifier.spec, tf.TensorSpec((), tf.int32))
+    compiled = classifier.compiled(
+        "overview-class", lambda: tf.function(importance, autograph=False).get_concrete_function(*spec)
+    )
+    found = compiled(tf.constant(pixels[np.newaxis], tf.float32), tf.constant(index, tf.int32))
+    return {path: values.numpy() for path, values in found.items()}
+
+
+class _Look:
+    """The maps that are there, and those that are fetched."""
+
+    def __init__(self, measured: Measured, map_of: MapOf) -> None:
+        self._maps = measured.maps
+        self._map_of = map_of
+
+    def at(self, path: str) -> Floats:
+        return self._maps[path] if path in self._maps else self._map_of(path)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Which channels a column shows."""
+
+    rule: str
+    count: int
+    pinned: Mapping[str, Sequence[int]]
+    importance: Mapping[str, Floats]
+
+    def __call__(self, column: Column, values: Floats) -> Channels:
+        """The strongest first; those pinned by hand before all others."""
+        total, path = values.shape[-1], column.group.told.path
+        if column.level == 0 and values.ndim == 3:
+            return np.arange(min(total, self.count))
+        fits = max(FEWEST, self.count // column.lanes)
+        order = np.argsort(-_weight(values, self.rule, self.importance.get(path)), kind="stable")
+        first = [channel for channel in self.pinned.get(path, ()) if 0 <= channel < total][:fits]
+        return np.asarray(list(dict.fromkeys([*first, *order[: 2 * fits].tolist()]))[:fits], np.int64)
+
+
+def _weight(values: Floats, rule: str, importance: Floats | None) -> Floats:
+    """What the channels are ordered by."""
+    if rule == "class" and importance is not None:
+        return importance
+    flat = values.reshape(-1, values.shape[-1])
+    if values.ndim == 1 or rule == "activity":
+        return np.asarray(np.abs(flat).mean(axis=0))
+    return np.asarray(flat.var(axis=0))
+
+
+def _into(plan: Plan, shown: Sequence[Shown], index: int, measured: Measured, look: _Look) -> list[Edge]:
+    """The edges that end in one column."""
+    column, unit = shown[index].column, shown[index].column.group.told
+    place = {shown[parent].column.group.told.output: parent for parent in column.parents}
+    last = index == len(shown) - 1
+    start = unit.op.outputs[0] if last and unit.op is not None else unit.output
+    found = shares(start, _rows(shown[index], plan, last=last), list(place), plan.calls, measured.amounts)
+    exact = _exact(plan, shown, index, look)
+    edges = []
+    for number, share in found.items():
+        parent = place[number]
+        out = shown[parent].channels
+        size, net = exact.get(number) or (share.size[:, out], share.net[:, out])
+        top = float(size.max()) if size.size else 0.0
+        if top <= 0:
+            continue
+        for into, before in np.argwhere(size >= FAINTEST * top).tolist():
+            strength = float(size[into, before]) / top
+            edges.append(Edge(parent, before, index, into, strength, int(np.sign(net[into, before]))))
+    return edges
+
+
+def _rows(shown: Shown, plan: Plan, *, last: bool) -> Floats:
+    """A row for each shown channel: 1 where it is. With one unit for two classes, the first class is its opposite."""
+    unit = shown.column.group.told
+    width = int(plan.shapes[unit.op.path][-1] or 1) if last and unit.op is not None else shown.values.shape[-1]
+    if last and width == 1:
+        return np.asarray([[1.0 if channel else -1.0] for channel in shown.channels], np.float32)
+    rows = np.zeros((len(shown.channels), width), np.float32)
+    rows[np.arange(len(shown.channels)), shown.channels] = 1
+    return rows
+
+
+Pair = tuple[Floats, Floats]
+
+
+def _exact(plan: Plan, shown: Sequence[Shown], index: int, look: _Look) -> dict[int, Pair]:
+    """Where a single convolution lies between two columns: ``Σ |slice ∗ map|`` and ``Σ slice ∗ map`` of each pair."""
+    unit = shown[index].column.group.told
+    maker = {number: call for call in plan.calls for number in call.outputs}
+    read = direct([each.column for each in shown], maker).get(unit)
+    if read is None or unit.op is None or len(shown[index].column.parents) != 1:
+        return {}
+    before = shown[shown[index].column.parents[0]]
+    values = look.at("" if read == PICTURE else maker[read].path)
+    made = [gathering(unit.op, channel, lambda _: values) for channel in shown[index].channels.tolist()]
+    size = np.zeros((len(made), len(before.channels)), np.float32)
+    net = np.zeros_like(size)
+    for reads in {each.channels for each in made}:  # all of them the same, but of a depthwise or grouped convolution
+        rows = [row for row, each in enumerate(made) if each.channels == reads]
+        place = {channel: index for index, (_, channel) in enumerate(reads)}
+        drawn = [
+            (column, place[channel]) for column, channel in enumerate(before.channels.tolist()) if channel in place
+        ]
+        first = made[rows[0]]
+        if first.form != "convolution" or first.geometry is None or not drawn:
+            continue
+        columns, inputs = (list(each) for each in zip(*drawn, strict=True))
+        slices = np.stack(
+            [each.weights[..., inputs] for row in rows if (each := made[row]).weights is not None], axis=3
+        )
+        parts = convolved_apart(first.values[..., inputs], slices, first.geometry, first.shape)
+        flat = parts.reshape(-1, len(inputs), len(rows))
+        size[np.ix_(rows, columns)] = np.abs(flat).sum(axis=0).T
+        net[np.ix_(rows, columns)] = flat.sum(axis=0).T
+    return {before.column.group.told.output: (size, net)} if size.any() else {}

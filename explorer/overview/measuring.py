@@ -1,0 +1,132 @@
+"""One pass through a network for all that its overview shows: the maps of the columns, and sums of all others."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from explorer.models.classifier import Classifier
+from explorer.models.graph import Visit, activation_name
+from explorer.models.layers import tap
+from explorer.models.units import CONVOLUTIONS, PICTURE, POOLINGS, SUMS, Unit, kind, treats_alone
+from explorer.overview.flow import Amounts
+from explorer.overview.plan import Column, Plan
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What one picture made of a network.
+
+    Attributes:
+        maps: of the folded columns, and of what single convolutions between them read: path → (H, W, C), or (K,); ""
+            is the picture.
+        amounts: how much there is of each channel, by the tensors' numbers.
+        scores: float32 (K,), of each class, before the softmax.
+        probabilities: float32 (K,).
+    """
+
+    maps: Mapping[str, Floats]
+    amounts: Amounts
+    scores: Floats
+    probabilities: Floats
+
+
+def measure(classifier: Classifier, plan: Plan, pixels: Floats) -> Measured:
+    """Show a network one picture; the function that does it is compiled once.
+
+    Args:
+        classifier: the network.
+        plan: of it.
+        pixels: float32 (H, W, C), as :meth:`~explorer.models.Classifier.fit` gives it.
+    """
+    wanted = _wanted(plan)
+    run = classifier.compiled("overview", lambda: _compile(classifier, wanted))
+    maps, sizes, sums, scores, probabilities = run(tf.constant(pixels[np.newaxis], tf.float32))
+    told = {path: values.numpy()[0] for path, values in maps.items()}
+    told[""] = np.asarray(pixels, np.float32)
+    amounts = Amounts(
+        {number: sizes[path].numpy() for number, path in wanted.sizes.items()},
+        {number: sums[path].numpy() for number, path in wanted.sums.items()},
+        {number: told[path] for number, path in wanted.vectors.items()},
+        plan.weights,
+    )
+    return Measured(told, amounts, scores.numpy()[0], probabilities.numpy()[0])
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Which outputs a pass has to give: paths of layers, "" for the picture, most of them by the tensor's number."""
+
+    maps: tuple[str, ...]
+    sizes: Mapping[int, str]
+    sums: Mapping[int, str]
+    vectors: Mapping[int, str]
+    never_negative: frozenset[str]
+
+
+def _wanted(plan: Plan) -> _Wanted:
+    maker = {number: call for call in plan.calls for number in call.outputs}
+    path = {PICTURE: ""} | {number: call.path for number, call in maker.items()}
+    columns = plan.columns()[:-1]
+    read = {call.inputs[0] for call in plan.calls if kind(call) in CONVOLUTIONS | {"Dense"}}
+    added = {number for call in plan.calls if kind(call) in SUMS and len(call.inputs) > 1 for number in call.inputs}
+    rows = {number for number in read if len(plan.shapes[path[number]]) == 1}
+    maps = [column.group.told.path for column in columns]
+    maps += [path[number] for number in direct(columns, maker).values()]
+    maps += [path[number] for number in rows]
+    return _Wanted(
+        maps=tuple(dict.fromkeys(filter(None, maps))),
+        sizes={number: path[number] for number in read | added},
+        sums={number: path[number] for number in read},
+        vectors={number: path[number] for number in rows},
+        never_negative=frozenset(call.path for call in plan.calls if activation_name(call.layer) in {"relu", "relu6"}),
+    )
+
+
+def direct(columns: Sequence[Column], maker: Mapping[int, Visit]) -> dict[Unit, int]:
+    """The drawn convolutions that read a drawn column, perhaps padded or pooled, each with the tensor that it reads."""
+    drawn = {column.group.told.output for column in columns}
+    found = {}
+    for unit in (column.group.told for column in columns):
+        if unit.op is None or kind(unit.op) not in CONVOLUTIONS:
+            continue
+        number = unit.op.inputs[0]
+        while number not in drawn and number in maker and _passes(maker[number]):
+            number = maker[number].inputs[0]
+        if number in drawn:
+            found[unit] = unit.op.inputs[0]
+    return found
+
+
+def _passes(call: Visit) -> bool:
+    """Whether each channel comes from itself alone."""
+    return treats_alone(call) or kind(call) in POOLINGS
+
+
+def _compile(classifier: Classifier, wanted: _Wanted) -> Any:
+    paths = {*wanted.maps, *wanted.sizes.values(), *wanted.sums.values()} - {""}
+    last = classifier.output_path
+    run = tap(classifier.model, [*sorted(paths - {last}), last], logits=True)
+
+    def everything(pixels: Any) -> Any:
+        values = run(pixels) | {"": pixels}
+        sums = {path: _over_map(values[path]) for path in wanted.sums.values()}
+        sizes = {
+            path: sums[path] if path in wanted.never_negative and path in sums else _over_map(tf.abs(values[path]))
+            for path in wanted.sizes.values()
+        }
+        maps = {path: tf.cast(values[path], tf.float32) for path in wanted.maps}
+        raw = values[last]
+        return maps, sizes, sums, classifier.class_scores(raw), classifier.probabilities(raw)
+
+    return tf.function(everything, autograph=False).get_concrete_function(classifier.spec)
+
+
+def _over_map(values: Any) -> Any:
+    """The sum over the places of one picture's map, float32 (C,)."""
+    return tf.cast(tf.reduce_sum(values[0], axis=tuple(range(len(values.shape) - 2))), tf.float32)

@@ -1,0 +1,20 @@
+"""One value of a network traced back to the numbers it is made of; one channel unfolded into its sums."""
+
+from explorer.trace.gathering import Gathering, Geometry
+from explorer.trace.steps import Normalisation, Step
+from explorer.trace.unfolding import Outputs, Source, Unfolded, UnitTrace, Wiring, trace_unit, unfold, wired
+
+__all__ = [
+    "Gathering",
+    "Geometry",
+    "Normalisation",
+    "Outputs",
+    "Source",
+    "Step",
+    "Unfolded",
+    "UnitTrace",
+    "Wiring",
+    "trace_unit",
+    "unfold",
+    "wired",
+]

@@ -1,0 +1,115 @@
+"""What happens to a value after the sum: normalisation and activation, as numbers that can be shown."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.models.graph import Visit, activation_name
+from explorer.models.units import ACTIVATIONS, QUIET, kind
+
+Floats = NDArray[np.float32]
+StepKind = Literal["normalisation", "scaling", "activation", "same", "other"]
+CURVE = np.linspace(-1.0, 1.0, 121)
+"""Where an activation's curve is sampled, in units of its reach."""
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """``gain · (x − mean) / deviation + offset``.
+
+    Attributes:
+        mean, deviation: of the channel over the training pictures; the deviation has epsilon in it, ``√(σ² + ε)``.
+        gain, offset: what was learned, γ and β.
+    """
+
+    mean: float
+    deviation: float
+    gain: float
+    offset: float
+
+    def __call__(self, x: Any) -> Any:
+        """Of a number or an array."""
+        return self.gain * (x - self.mean) / self.deviation + self.offset
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer after the sum, for one channel.
+
+    Attributes:
+        path: of the layer; the gathering layer's own path for an activation that is written into it.
+        kind: "normalisation", "scaling" (``gain · x + offset``), "activation", "same" (changes no value), or "other".
+        name: the activation's function or the layer's class.
+        normalisation: its numbers, of a normalisation or a scaling.
+        call: what the layer does to an array; None where it needs more than the one channel, as a softmax does.
+    """
+
+    path: str
+    kind: StepKind
+    name: str
+    normalisation: Normalisation | None = None
+    call: Any = None
+
+    def curve(self, reach: float) -> tuple[Floats, Floats] | None:
+        """The function from −reach to reach: x and y, float32 (121,); None where it is not one of a single number."""
+        if self.call is None or self.kind not in ("activation", "other"):
+            return None
+        x = (CURVE * reach).astype(np.float32)
+        return x, np.asarray(self.call(x.reshape(1, -1)), np.float32).reshape(-1)
+
+
+def own_activation(op: Visit) -> Step | None:
+    """The activation that is written into a layer; None where it has none."""
+    name = activation_name(op.layer)
+    if name == "linear" or kind(op) in ACTIVATIONS:
+        return None
+    return Step(op.path, "activation", name, call=_single(op.layer.activation, name))
+
+
+def step_of(call: Visit, channel: int) -> Step:
+    """What one call does to one channel.
+
+    Args:
+        call: of a unit's steps.
+        channel: of the layer.
+    """
+    name, layer = kind(call), call.layer
+    if name in QUIET:
+        return Step(call.path, "same", name)
+    if name == "BatchNormalization" and _last(layer.axis, call):
+        return Step(call.path, "normalisation", name, _batch_normalisation(layer, channel))
+    if name == "Rescaling":
+        return Step(
+            call.path, "scaling", name, Normalisation(0, 1, _at(layer.scale, channel), _at(layer.offset, channel))
+        )
+    if name in ACTIVATIONS:
+        function = activation_name(call.layer) if name == "Activation" else name.lower()
+        return Step(call.path, "activation", function, call=_single(layer, function) if name != "PReLU" else None)
+    return Step(call.path, "other", name)
+
+
+def _single(function: Any, name: str) -> Any:
+    """The function, where it is one of a single number."""
+    return None if name in {"softmax", "log_softmax", "logsoftmax"} else function
+
+
+def _batch_normalisation(layer: Any, channel: int) -> Normalisation:
+    """At inference: with the moving mean and variance (Ioffe and Szegedy 2015)."""
+    variance = _at(layer.moving_variance, channel)
+    return Normalisation(
+        mean=_at(layer.moving_mean, channel),
+        deviation=float(np.sqrt(variance + layer.epsilon)),
+        gain=1.0 if layer.gamma is None else _at(layer.gamma, channel),
+        offset=0.0 if layer.beta is None else _at(layer.beta, channel),
+    )
+
+
+def _last(axis: Any, call: Visit) -> bool:
+    return axis in (-1, len(call.shape))
+
+
+def _at(numbers: Any, channel: int) -> float:
+    values = np.asarray(numbers, np.float64).reshape(-1)
+    return float(values[channel if values.size > 1 else 0])

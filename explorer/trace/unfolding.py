@@ -1,0 +1,364 @@
+"""One channel unfolded into the sums that made it, and one of its values traced back to the numbers it is made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.activations import feature_maps
+from explorer.errors import LayerError
+from explorer.models.classifier import Classifier
+from explorer.models.graph import Shape, Visit, visits
+from explorer.models.layers import unknown_layer
+from explorer.models.units import PICTURE, Unit, units
+from explorer.trace.gathering import Form, Gathering, Geometry, gathering
+from explorer.trace.steps import Step, own_activation, step_of
+from explorer.windows import receptive_fields
+
+Floats = NDArray[np.float32]
+Outputs = Mapping[str, Floats]
+"""Every layer's output for one picture: path → (H, W, C), or (K,)."""
+INPUTS = 6
+"""Inputs that are shown one by one; the others are added up."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One input of a sum.
+
+    Attributes:
+        path: the layer that it comes out of; empty for the picture.
+        channel: of that layer; of a flattened layer its place in the row of numbers.
+        place: channel, row and column that a number had before it was flattened; None where it was not.
+        values: float32 (h, w), the map; () the one number that goes into a dense layer.
+        weights: float32 (kh, kw), its slice of the kernel; () its one weight; None where nothing is multiplied.
+        part: float32 (H, W) or (), what it gives: its map convolved with its slice, or the product.
+        flow: how much that is, ``Σ |part|``.
+    """
+
+    path: str
+    channel: int
+    place: tuple[int, int, int] | None
+    values: Floats
+    weights: Floats | None
+    part: Floats
+    flow: float
+
+
+@dataclass(frozen=True, eq=False)
+class Unfolded:
+    """One channel of one layer, and everything that makes it.
+
+    ``total = Σ parts of the sources + rest + bias``, and ``result`` is what the steps make of the total.
+
+    Attributes:
+        path: the layer.
+        channel: of it.
+        gathers: the layer that adds up: the same, or the one before its normalisation and activation. Empty for the
+            picture.
+        kind: that layer's class.
+        form: how it gathers, see :class:`~explorer.trace.gathering.Gathering`.
+        geometry: of its window, where it has one.
+        sources: the inputs that give most, strongest first; for "max" and "mean" the one map.
+        others: how many inputs are not among the sources.
+        rest: float32 (H, W) or (), what those give together.
+        bias: what is added once.
+        total: float32 (H, W) or (), the sum.
+        steps: what happens to it, in order.
+        after: the values after each step as Keras computes them, each like ``total``.
+        result: the channel as Keras computes it, like ``total``.
+    """
+
+    path: str
+    channel: int
+    gathers: str
+    kind: str
+    form: Form
+    geometry: Geometry | None
+    sources: tuple[Source, ...]
+    others: int
+    rest: Floats
+    bias: float
+    total: Floats
+    steps: tuple[Step, ...]
+    after: tuple[Floats, ...]
+    result: Floats
+
+    @property
+    def strongest(self) -> tuple[int, int]:
+        """Row and column of the value that is furthest from zero; (0, 0) of a single number."""
+        if self.result.ndim != 2:
+            return 0, 0
+        row, col = np.unravel_index(int(np.abs(self.result).argmax()), self.result.shape)
+        return int(row), int(col)
+
+
+@dataclass(frozen=True, eq=False)
+class UnitTrace:
+    """One value of a network, and the numbers that it is the sum of.
+
+    Attributes:
+        field: the part of the picture that the value depends on: top, left, bottom, right (exclusive), beyond the
+            picture where there is padding; None where it is not known.
+        patch: float32 (kh, kw, C) of a convolution or pooling, (n,) otherwise: what goes in.
+        weights: of the same shape.
+        products: ``patch · weights``.
+        bias: what is added.
+        total: ``Σ products + bias``.
+        output: the layer's value: the total after the steps, as Keras computes it.
+        steps: each step after the sum with the value after it.
+        form: how it is made, see :class:`~explorer.trace.gathering.Gathering`.
+    """
+
+    field: tuple[int, int, int, int] | None
+    patch: Floats
+    weights: Floats
+    products: Floats
+    bias: float
+    total: float
+    output: float
+    steps: tuple[tuple[Step, float], ...]
+    form: Form
+
+
+class Wiring:
+    """The calls of a network as tensors' numbers, for one picture's outputs.
+
+    >>> import keras
+    >>> net = keras.Sequential([keras.Input((1, 2, 1)), keras.layers.ReLU(name="relu")])
+    >>> wiring = Wiring(net, {"relu": np.float32([[[0.0], [4.0]]])}, np.float32([[[-3.0], [4.0]]]))
+    >>> wiring.unit("relu")[0].op is None, wiring.value(PICTURE)[0, 0, 0].item()
+    (True, -3.0)
+    """
+
+    def __init__(self, model: Any, outputs: Outputs, pixels: Floats, *, input_shape: Shape | None = None) -> None:
+        """Walk the network.
+
+        Args:
+            model: a Sequential or functional Keras network.
+            outputs: every layer's output for one picture.
+            pixels: float32 (H, W, C), the picture as the network reads it.
+            input_shape: (H, W, C), where the network accepts any size.
+
+        Raises:
+            ModelError: the network has no graph to walk.
+        """
+        every = visits(model, input_shape=input_shape)
+        self.inner = {call.path: call.outputs[0] for call in every if call.inner}
+        self.calls = {call.path: call for call in every if not call.inner}
+        self.units = units(every)
+        self._outputs = outputs
+        self._pixels = pixels
+        self._path_of = {call.outputs[0]: call.path for call in self.calls.values()}
+
+    def value(self, number: int) -> Floats:
+        """The values of a tensor, without the batch."""
+        given = self._pixels if number == PICTURE else self._outputs[self._path_of[number]]
+        return np.asarray(given, np.float32)
+
+    def path(self, number: int) -> str:
+        """The layer that makes a tensor; empty for the picture."""
+        return self._path_of.get(number, "")
+
+    def unit(self, path: str) -> tuple[Unit, tuple[Visit, ...]]:
+        """The unit that a layer belongs to, and the unit's steps up to that layer.
+
+        Raises:
+            LayerError: no such layer.
+        """
+        path = self._path_of[self.inner[path]] if path in self.inner else path
+        for unit in self.units:
+            for index, call in enumerate(unit.calls):
+                if call.path == path:
+                    return unit, unit.calls[0 if unit.op is None else 1 : index + 1]
+        raise LayerError(unknown_layer(path, list(self.calls)))
+
+    def before_flattening(self, number: int) -> tuple[int, ...] | None:
+        """The shape (H, W, C) that a row of numbers had before it was flattened; None where it was not."""
+        call = self.calls.get(self.path(number))
+        while call is not None and call.inputs and len(call.inputs) == 1:
+            below = self.value(call.inputs[0])
+            if below.ndim == 3 and below.size == self.value(number).size and type(call.layer).__name__ == "Flatten":
+                return below.shape
+            if below.ndim != 1:
+                return None
+            call = self.calls.get(self.path(call.inputs[0]))
+        return None
+
+
+def unfold(wiring: Wiring, path: str, channel: int, *, inputs: int = INPUTS) -> Unfolded:
+    """Everything that makes one channel of a layer, for one picture.
+
+    What is shown of a sum is computed here from inputs and weights; only ``after`` and ``result`` are Keras's own.
+
+    Args:
+        wiring: the network with a picture's outputs.
+        path: the layer; of a normalisation or an activation the layer before it, that adds up, is unfolded with it.
+        channel: of the layer.
+        inputs: at most so many are told one by one.
+
+    Raises:
+        LayerError: no such layer or channel.
+
+    >>> import keras
+    >>> net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, name="dense", kernel_initializer="ones")])
+    >>> pixels = np.float32([1, 2, 4])
+    >>> found = unfold(Wiring(net, {"dense": pixels.sum(keepdims=True)}, pixels), "dense", 0, inputs=2)
+    >>> [source.channel for source in found.sources], found.rest.item(), found.total.item()
+    ([2, 1], 1.0, 7.0)
+    """
+    unit, calls = wiring.unit(path)
+    last = calls[-1] if calls else unit.op
+    if last is None:
+        raise LayerError(unknown_layer(path, list(wiring.calls)))
+    everything = wiring.value(last.outputs[0])
+    if not 0 <= channel < everything.shape[-1]:
+        raise LayerError(f"The layer {path} has the channels 0 to {everything.shape[-1] - 1}; there is no {channel}.")
+    result = everything[..., channel]
+    if unit.op is None:
+        return _of_picture(wiring, path, channel, calls, result)
+    name = type(unit.op.layer).__name__
+    wide = wiring.value(unit.op.outputs[0])
+    if wide.ndim != everything.ndim or wide.shape[-1] != everything.shape[-1]:  # a Flatten lies between
+        return _nothing_known(path, channel, unit.op.path, name, result)
+    gathered = gathering(unit.op, channel, wiring.value)
+    if gathered.form == "other":
+        return _nothing_known(path, channel, unit.op.path, name, result)
+    parts = gathered.parts()
+    flows = np.abs(parts).reshape(-1, parts.shape[-1]).sum(axis=0)
+    order = np.argsort(-flows, kind="stable")
+    shown, hidden = order[:inputs], np.sort(order[inputs:])
+    rest = parts[..., hidden].sum(axis=-1, dtype=np.float64).astype(np.float32)
+    total = (parts.sum(axis=-1, dtype=np.float64) + gathered.bias).astype(np.float32)
+    steps, after = _steps(wiring, unit.op, calls, channel)
+    vector = everything.ndim == 1
+    return Unfolded(
+        path=path,
+        channel=channel,
+        gathers=unit.op.path,
+        kind=name,
+        form=gathered.form,
+        geometry=gathered.geometry,
+        sources=tuple(_source(wiring, gathered, int(index), parts, float(flows[index])) for index in shown),
+        others=len(hidden),
+        rest=rest.reshape(()) if vector else rest,
+        bias=gathered.bias,
+        total=total.reshape(()) if vector else total,
+        steps=steps,
+        after=after,
+        result=result,
+    )
+
+
+def trace_unit(  # noqa: PLR0917
+    classifier: Classifier, image: NDArray[Any], layer: str, row: int, col: int, channel: int, *, crop: bool = True
+) -> UnitTrace:
+    """One value of a network, traced back to the numbers that it is made of.
+
+    Args:
+        classifier: the network.
+        image: one picture, as for :meth:`~explorer.models.Classifier.fit`.
+        layer: dotted path.
+        row: of the layer's map, from 0; 0 for a layer without maps.
+        col: the same.
+        channel: of the layer.
+        crop: as for :meth:`~explorer.models.Classifier.fit`.
+
+    Raises:
+        LayerError: no such layer, channel or place, or a layer of whose arithmetic nothing is known.
+        ImageInputError: the array is no picture.
+
+    >>> import keras
+    >>> net = keras.Sequential([keras.Input((3, 3, 1)), keras.layers.Conv2D(1, 3, kernel_initializer="ones", name="c"),
+    ...     keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> found = trace_unit(Classifier(net, ("a", "b"), "tiny"), np.full((3, 3), 2, np.uint8), "c", 0, 0, 0)
+    >>> found.patch.shape, found.total, found.output, found.field
+    ((3, 3, 1), 18.0, 18.0, (0, 0, 3, 3))
+    """
+    wiring = wired(classifier, image, crop=crop)
+    unit, calls = wiring.unit(layer)
+    if unit.op is None:
+        raise LayerError(f"The layer {layer} only prepares the picture: there is no sum to trace.")
+    gathered = gathering(unit.op, channel, wiring.value)
+    output = wiring.value((calls[-1] if calls else unit.op).outputs[0])
+    if gathered.form == "other" or output.shape[-1] != wiring.value(unit.op.outputs[0]).shape[-1]:
+        raise LayerError(f"How a {type(unit.op.layer).__name__} layer makes its values is not known here.")
+    if not 0 <= channel < output.shape[-1]:
+        raise LayerError(f"The layer {layer} has the channels 0 to {output.shape[-1] - 1}; there is no {channel}.")
+    if output.ndim == 1 and (row, col) != (0, 0):
+        raise LayerError(f"The layer {layer} has no maps: row and column have to be 0, not {row} and {col}.")
+    patch, weights = gathered.patch(row, col)
+    products = patch * weights
+    total = float(products.sum(dtype=np.float64)) + gathered.bias
+    steps, after = _steps(wiring, unit.op, calls, channel)
+    at = (row, col) if output.ndim == 3 else ()
+    told = tuple(
+        (step, float(values[at] if values.ndim else values)) for step, values in zip(steps, after, strict=True)
+    )
+    value = float(output[(*at, channel)])
+    size = (classifier.input_shape[0], classifier.input_shape[1])
+    field = receptive_fields(classifier.model, input_size=size).get(layer)
+    seen = None if field is None or not at else field.at(row, col)
+    return UnitTrace(seen, patch, weights, products, gathered.bias, total, value, told, gathered.form)
+
+
+def wired(classifier: Classifier, image: NDArray[Any], *, crop: bool = True) -> Wiring:
+    """A network with every layer's output for one picture; arguments and errors as in :func:`trace_unit`."""
+    pixels, _ = classifier.fit(image, crop=crop)
+    every = [call.path for call in visits(classifier.model, input_shape=classifier.input_shape) if not call.inner]
+    outputs = feature_maps(classifier, pixels, every)
+    first = {path: values[0] for path, values in outputs.items()}
+    return Wiring(classifier.model, first, pixels[0], input_shape=classifier.input_shape)
+
+
+def _steps(
+    wiring: Wiring, op: Visit, calls: Sequence[Visit], channel: int
+) -> tuple[tuple[Step, ...], tuple[Floats, ...]]:
+    """What follows the sum, and the values after each as Keras has them."""
+    steps, after = [], []
+    if own := own_activation(op):
+        steps.append(own)
+        after.append(wiring.value(op.outputs[0])[..., channel])
+    for call in calls:
+        values = wiring.value(call.outputs[0])
+        if values.shape[-1] == wiring.value(op.outputs[0]).shape[-1]:
+            steps.append(step_of(call, channel))
+            after.append(values[..., channel])
+    return tuple(steps), tuple(after)
+
+
+def _source(wiring: Wiring, gathered: Gathering, index: int, parts: Floats, flow: float) -> Source:
+    number, channel = gathered.channels[index]
+    place = None
+    if gathered.form == "dense" and (shape := wiring.before_flattening(number)) is not None:
+        row, col, at = np.unravel_index(channel, shape)
+        place = (int(at), int(row), int(col))
+    return Source(
+        path=wiring.path(number),
+        channel=channel,
+        place=place,
+        values=gathered.values[..., index],
+        weights=None if gathered.weights is None else gathered.weights[..., index],
+        part=parts[..., index],
+        flow=flow,
+    )
+
+
+def _of_picture(wiring: Wiring, path: str, channel: int, calls: Sequence[Visit], result: Floats) -> Unfolded:
+    given = wiring.value(PICTURE)
+    if result.ndim != given.ndim - 1:
+        return _nothing_known(path, channel, "", type(calls[-1].layer).__name__, result)
+    steps = tuple(step_of(call, channel) for call in calls)
+    after = tuple(wiring.value(call.outputs[0])[..., channel] for call in calls)
+    source = Source("", channel, None, given[..., channel], None, given[..., channel], float(np.abs(given).sum()))
+    nothing = np.zeros_like(result)
+    return Unfolded(
+        path, channel, "", "Picture", "picture", None, (source,), 0, nothing, 0.0, source.part, steps, after, result
+    )
+
+
+def _nothing_known(path: str, channel: int, gathers: str, kind: str, result: Floats) -> Unfolded:
+    nothing = np.zeros_like(result)
+    return Unfolded(path, channel, gathers, kind, "other", None, (), 0, nothing, 0.0, result, (), (), result)

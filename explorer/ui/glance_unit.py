@@ -1,0 +1,112 @@
+"""A channel unfolded into its sums, as the browser component is sent it."""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.settings import MAX_UNFOLDED_BYTES
+from explorer.trace import Source, Step, Unfolded, Wiring, unfold
+from explorer.trace.unfolding import INPUTS
+
+FEWEST = 2
+"""Inputs that are shown one by one, however large their maps are."""
+
+
+def unfolded(wiring: Wiring, path: str, channel: int) -> Unfolded:
+    """A channel of a layer, unfolded, with as many inputs as may be sent.
+
+    Raises:
+        LayerError: no such layer or channel.
+    """
+    found = unfold(wiring, path, channel)
+    planes = 2 + len(found.after)
+    each = max((source.values.nbytes for source in found.sources), default=4)
+    fits = int((MAX_UNFOLDED_BYTES - planes * found.result.nbytes) // max(1, each))
+    if fits >= len(found.sources):
+        return found
+    return unfold(wiring, path, channel, inputs=min(INPUTS, max(FEWEST, fits)))
+
+
+def sent(found: Unfolded, names: dict[tuple[str, int], str], softmax: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the component's UnitView is given; every array as base64 of little-endian float32, row by row.
+
+    Args:
+        found: the channel.
+        names: what single channels of layers are called, such as the picture's colours: (path, channel) → name.
+        softmax: of a class's score the other scores: {"classes": [[name, logit, probability, is this one], …],
+            "others": how many more there are, "share": their probabilities' sum}.
+    """
+    row, col = found.strongest
+    return {
+        "path": found.path,
+        "channel": found.channel,
+        "name": names.get((found.path, found.channel), f"channel {found.channel}"),
+        "gathers": found.gathers,
+        "kind": found.kind,
+        "form": found.form,
+        "geometry": None
+        if found.geometry is None
+        else {
+            "size": list(found.geometry.size),
+            "strides": list(found.geometry.strides),
+            "dilation": list(found.geometry.dilation),
+            "pad": list(found.geometry.pad),
+        },
+        "shape": list(found.result.shape),
+        "sources": [_source(source, names) for source in found.sources],
+        "others": found.others,
+        "rest": packed(found.rest),
+        "bias": found.bias,
+        "total": packed(found.total),
+        "steps": [_step(step, values, found.total) for step, values in zip(found.steps, found.after, strict=True)],
+        "result": packed(found.result),
+        "at": [row, col],
+        "softmax": softmax,
+    }
+
+
+def packed(values: NDArray[np.float32]) -> str:
+    """Numbers as base64 of little-endian float32."""
+    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode("ascii")
+
+
+def _source(source: Source, names: dict[tuple[str, int], str]) -> dict[str, Any]:
+    height, width = source.values.shape if source.values.ndim == 2 else (1, 1)
+    return {
+        "path": source.path,
+        "channel": source.channel,
+        "name": names.get((source.path, source.channel), f"{source.path} {source.channel}".strip()),
+        "place": None if source.place is None else list(source.place),
+        "height": height,
+        "width": width,
+        "values": packed(source.values),
+        "weights": None if source.weights is None else packed(source.weights),
+        "flow": source.flow,
+    }
+
+
+def _step(step: Step, values: NDArray[np.float32], total: NDArray[np.float32]) -> dict[str, Any]:
+    numbers = step.normalisation
+    curve = step.curve(max(1e-6, float(np.abs(total).max())))
+    return {
+        "path": step.path,
+        "kind": step.kind,
+        "name": step.name,
+        "normalisation": None
+        if numbers is None
+        else {
+            "mean": numbers.mean,
+            "deviation": numbers.deviation,
+            "gain": numbers.gain,
+            "offset": numbers.offset,
+        },
+        "curve": None if curve is None else [_rounded(axis) for axis in curve],
+        "after": packed(values),
+    }
+
+
+def _rounded(numbers: NDArray[np.float32]) -> Sequence[float]:
+    return [float(f"{number:.5g}") for number in numbers]
