@@ -1,6 +1,6 @@
 """Feature maps into pictures: their colours, their order, their pages, and two pictures' maps compared."""
 
-from explorer.maps.colours import SCALES, Coloured, Scale, between, colour_bar, coloured
+from explorer.maps.colours import SCALES, Coloured, Scale, between, colour_bar, coloured, indexed
 from explorer.maps.heat import COLOURS, Colours, Heat, heat
 from explorer.maps.orders import SORTS, Page, Sort, order, page
 from explorer.maps.pictures import Mosaic, mosaic, overlay
@@ -25,6 +25,7 @@ __all__ = [
     "difference",
     "ends",
     "heat",
+    "indexed",
     "mosaic",
     "order",
     "overlay",

@@ -144,14 +144,18 @@ def between(values: Floats, low: float, high: float, *, dark: bool = False) -> P
     >>> between(np.float32([0, 1]), -1, 1).tolist()
     [[248, 247, 245], [20, 73, 140]]
     """
+    index, table = indexed(values, low, high, dark=dark)
+    pixels: Pixels = table[index]
+    return pixels
+
+
+def indexed(values: Floats, low: float, high: float, *, dark: bool = False) -> tuple[Pixels, Pixels]:
+    """The same as places in a table of colours, uint8 of the values' shape, and the table, uint8 (256, 3)."""
     span = (high - low) or 1.0
     share = np.clip((values.astype(np.float64) - low) / span, 0, 1)
     if low < 0:  # the diverging table's ends are 1 and 255, its middle 128
-        table, index = figures.diverging_table(dark=dark), np.rint(share * 254).astype(np.uint8) + np.uint8(1)
-    else:
-        table, index = figures.viridis_table(), np.rint(share * 255).astype(np.uint8)
-    pixels: Pixels = table[index]
-    return pixels
+        return np.rint(share * 254).astype(np.uint8) + np.uint8(1), figures.diverging_table(dark=dark)
+    return np.rint(share * 255).astype(np.uint8), figures.viridis_table()
 
 
 def colour_bar(low: float, high: float, *, dark: bool = False) -> Pixels:

@@ -4,7 +4,7 @@ Between two columns with a single convolution between them it is ``Σ |kernel sl
 between, shares are followed back layer by layer, as attention is in "attention rollout" (Abnar and Zuidema 2020): of
 all that goes into a channel, an input i has the share ``|w_io| · Σ|x_i|`` of the sum of these over its inputs;
 normalisation, activation and pooling pass a channel on; an addition shares by ``Σ|x|`` of its parents. The sign is that
-of the weights and sums along the way.
+of the weights along the way, for an input that is above zero.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ class Share:
 
     Attributes:
         size: float32 (n, C), of what goes in; at most 1 a row.
-        net: float32 (n, C), the same with signs, so that what cancels is small.
+        net: float32 (n, C), the same with the signs of the weights, so that what cancels is small.
     """
 
     size: Floats
@@ -37,17 +37,16 @@ class Share:
         """What comes both ways."""
         return self if other is None else Share(self.size + other.size, self.net + other.net)
 
-    def through(self, weights: "Weights", size: Floats, net: Floats) -> "Share":
+    def through(self, weights: "Weights", size: Floats) -> "Share":
         """One layer further back.
 
         Args:
             weights: of the layer, (inputs, outputs).
             size: float32 (inputs,), how much of each there is.
-            net: the same with signs.
         """
         total = np.maximum(size @ weights.size, np.float32(1e-30))
         # Products as (inputs, n): matrices in the order in which they lie in memory.
-        return Share((weights.size @ (self.size / total).T).T * size, (weights.net @ (self.net / total).T).T * net)
+        return Share((weights.size @ (self.size / total).T).T * size, (weights.net @ (self.net / total).T).T * size)
 
     def of(self, channels: NDArray[np.intp]) -> "Share":
         """Some of the columns."""
@@ -95,13 +94,11 @@ class Amounts:
 
     Attributes:
         sizes: the number of a tensor → ``Σ|x|`` over the map, float32 (C,).
-        sums: the same with signs, ``Σ x``.
         vectors: the number of a tensor without maps → its values, float32 (K,).
         weights: of the network.
     """
 
     sizes: Mapping[int, Floats]
-    sums: Mapping[int, Floats]
     vectors: Mapping[int, Floats]
     weights: Kept
 
@@ -150,10 +147,10 @@ def _before(call: Visit, share: Share, amounts: Amounts) -> Share:
     match name:
         case "Conv2D" | "SeparableConv2D" | "Conv2DTranspose":
             weights = amounts.weights.get(call.path, lambda: _summed(_kernel(call.layer, name)))
-            return share.through(weights, amounts.sizes[number], amounts.sums[number])
+            return share.through(weights, amounts.sizes[number])
         case "DepthwiseConv2D":
             weights = amounts.weights.get(call.path, lambda: _summed(np.asarray(call.layer.kernel, np.float32)))
-            return _depthwise(share, weights, amounts.sums[number])
+            return _depthwise(share, weights)
         case "Dense":
             return _dense(share, call, amounts)
         case "BatchNormalization" if call.layer.gamma is not None:
@@ -189,9 +186,9 @@ def _kernel(layer: Any, name: str) -> Floats:
     return whole
 
 
-def _depthwise(share: Share, weights: Weights, net: Floats) -> Share:
+def _depthwise(share: Share, weights: Weights) -> Share:
     """Each output has one input, so all of it comes from there."""
-    signs = np.sign(weights.net * net[:, np.newaxis])  # (inputs, multiplier)
+    signs = np.sign(weights.net)  # (inputs, multiplier)
     shape = (-1, *signs.shape)
     each = share.scaled(signs.reshape(-1))
     return Share(share.size.reshape(shape).sum(axis=2), each.net.reshape(shape).sum(axis=2))
@@ -200,10 +197,10 @@ def _depthwise(share: Share, weights: Weights, net: Floats) -> Share:
 def _dense(share: Share, call: Visit, amounts: Amounts) -> Share:
     """Through a dense layer, of which only the outputs asked for are looked at; of a row each product is known."""
     number = call.inputs[0]
-    net = amounts.vectors.get(number, amounts.sums[number])
+    size = np.abs(amounts.vectors[number]) if number in amounts.vectors else amounts.sizes[number]
     asked = np.flatnonzero(share.size.any(axis=0))
     kernel = np.asarray(call.layer.kernel, np.float32)[:, asked]
-    return share.of(asked).through(Weights(np.abs(kernel), kernel), np.abs(net), net)
+    return share.of(asked).through(Weights(np.abs(kernel), kernel), size)
 
 
 def _unflattened(share: Share, channels: int) -> Share:

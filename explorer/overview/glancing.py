@@ -232,7 +232,8 @@ def _into(plan: Plan, shown: Sequence[Shown], index: int, measured: Measured, lo
     for number, share in found.items():
         parent = place[number]
         out = shown[parent].channels
-        size, net = exact.get(number) or (share.size[:, out], share.net[:, out])
+        signs = np.sign(shown[parent].values[..., out].reshape(-1, len(out)).sum(axis=0))
+        size, net = exact.get(number) or (share.size[:, out], share.net[:, out] * signs)
         top = float(size.max()) if size.size else 0.0
         if top <= 0:
             continue

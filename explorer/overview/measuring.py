@@ -46,12 +46,11 @@ def measure(classifier: Classifier, plan: Plan, pixels: Floats) -> Measured:
     """
     wanted = _wanted(plan)
     run = classifier.compiled("overview", lambda: _compile(classifier, wanted))
-    maps, sizes, sums, scores, probabilities = run(tf.constant(pixels[np.newaxis], tf.float32))
+    maps, sizes, scores, probabilities = run(tf.constant(pixels[np.newaxis], tf.float32))
     told = {path: values.numpy()[0] for path, values in maps.items()}
     told[""] = np.asarray(pixels, np.float32)
     amounts = Amounts(
         {number: sizes[path].numpy() for number, path in wanted.sizes.items()},
-        {number: sums[path].numpy() for number, path in wanted.sums.items()},
         {number: told[path] for number, path in wanted.vectors.items()},
         plan.weights,
     )
@@ -64,7 +63,6 @@ class _Wanted:
 
     maps: tuple[str, ...]
     sizes: Mapping[int, str]
-    sums: Mapping[int, str]
     vectors: Mapping[int, str]
     never_negative: frozenset[str]
 
@@ -82,7 +80,6 @@ def _wanted(plan: Plan) -> _Wanted:
     return _Wanted(
         maps=tuple(dict.fromkeys(filter(None, maps))),
         sizes={number: path[number] for number in read | added},
-        sums={number: path[number] for number in read},
         vectors={number: path[number] for number in rows},
         never_negative=frozenset(call.path for call in plan.calls if activation_name(call.layer) in {"relu", "relu6"}),
     )
@@ -109,20 +106,19 @@ def _passes(call: Visit) -> bool:
 
 
 def _compile(classifier: Classifier, wanted: _Wanted) -> Any:
-    paths = {*wanted.maps, *wanted.sizes.values(), *wanted.sums.values()} - {""}
+    paths = {*wanted.maps, *wanted.sizes.values()} - {""}
     last = classifier.output_path
     run = tap(classifier.model, [*sorted(paths - {last}), last], logits=True)
 
     def everything(pixels: Any) -> Any:
         values = run(pixels) | {"": pixels}
-        sums = {path: _over_map(values[path]) for path in wanted.sums.values()}
         sizes = {
-            path: sums[path] if path in wanted.never_negative and path in sums else _over_map(tf.abs(values[path]))
+            path: _over_map(values[path] if path in wanted.never_negative else tf.abs(values[path]))
             for path in wanted.sizes.values()
         }
         maps = {path: tf.cast(values[path], tf.float32) for path in wanted.maps}
         raw = values[last]
-        return maps, sizes, sums, classifier.class_scores(raw), classifier.probabilities(raw)
+        return maps, sizes, classifier.class_scores(raw), classifier.probabilities(raw)
 
     return tf.function(everything, autograph=False).get_concrete_function(classifier.spec)
 

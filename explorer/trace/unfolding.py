@@ -214,8 +214,7 @@ def unfold(wiring: Wiring, path: str, channel: int, *, inputs: int = INPUTS) -> 
     if last is None:
         raise LayerError(unknown_layer(path, list(wiring.calls)))
     everything = wiring.value(last.outputs[0])
-    if not 0 <= channel < everything.shape[-1]:
-        raise LayerError(f"The layer {path} has the channels 0 to {everything.shape[-1] - 1}; there is no {channel}.")
+    _check_channel(path, channel, everything)
     result = everything[..., channel]
     if unit.op is None:
         return _of_picture(wiring, path, channel, calls, result)
@@ -281,12 +280,11 @@ def trace_unit(  # noqa: PLR0917
     unit, calls = wiring.unit(layer)
     if unit.op is None:
         raise LayerError(f"The layer {layer} only prepares the picture: there is no sum to trace.")
-    gathered = gathering(unit.op, channel, wiring.value)
     output = wiring.value((calls[-1] if calls else unit.op).outputs[0])
+    _check_channel(layer, channel, output)
+    gathered = gathering(unit.op, channel, wiring.value)
     if gathered.form == "other" or output.shape[-1] != wiring.value(unit.op.outputs[0]).shape[-1]:
         raise LayerError(f"How a {type(unit.op.layer).__name__} layer makes its values is not known here.")
-    if not 0 <= channel < output.shape[-1]:
-        raise LayerError(f"The layer {layer} has the channels 0 to {output.shape[-1] - 1}; there is no {channel}.")
     if output.ndim == 1 and (row, col) != (0, 0):
         raise LayerError(f"The layer {layer} has no maps: row and column have to be 0, not {row} and {col}.")
     patch, weights = gathered.patch(row, col)
@@ -311,6 +309,11 @@ def wired(classifier: Classifier, image: NDArray[Any], *, crop: bool = True) -> 
     outputs = feature_maps(classifier, pixels, every)
     first = {path: values[0] for path, values in outputs.items()}
     return Wiring(classifier.model, first, pixels[0], input_shape=classifier.input_shape)
+
+
+def _check_channel(path: str, channel: int, values: Floats) -> None:
+    if not 0 <= channel < values.shape[-1]:
+        raise LayerError(f"The layer {path} has the channels 0 to {values.shape[-1] - 1}; there is no {channel}.")
 
 
 def _steps(

@@ -19,10 +19,9 @@ from explorer.attribution import (
 from explorer.ui import attribution_options as options
 from explorer.ui import cache, frame
 from explorer.ui.attribution_stage import Explained, answer, instead_of_slow, quick, size_of
-from explorer.ui.feature_strip import titles
 from explorer.ui.gallery import gallery
 from explorer.ui.progress import progress
-from explorer.ui.texts import plain
+from explorer.ui.texts import plain, titles
 
 COMPARED = "grad_cam.compared"
 QUICK = tuple(name for name, method in METHODS.items() if not method.slow)

@@ -276,3 +276,9 @@ def back_to_the_quick_one() -> None:
 
 STOPPED = "_grad_cam_stopped"
 """True in the run after a method was stopped."""
+
+
+def open_at(path: str) -> None:
+    """Show Grad-CAM at this layer when the page is next drawn."""
+    METHOD.put("grad-cam")
+    LAYER.put(path)

@@ -19,10 +19,10 @@ from explorer.attribution import (
 )
 from explorer.ui import cache, frame
 from explorer.ui.attribution_stage import Explained, raw_map, size_of
-from explorer.ui.feature_strip import titles as titles_of
 from explorer.ui.gallery import gallery
 from explorer.ui.progress import progress
 from explorer.ui.texts import plain
+from explorer.ui.texts import titles as titles_of
 
 STEPS = 28
 """Points on a curve."""

@@ -24,6 +24,8 @@ from explorer.ui.shelf import Shelf
 
 if TYPE_CHECKING:
     from explorer.models import Classifier, LayerSummary
+    from explorer.overview import Measured, Plan
+    from explorer.trace import Wiring
     from explorer.training import Run
     from explorer.training.lessons import Lesson
 
@@ -277,6 +279,32 @@ def all_maps(key: str, sha: str, _classifier: "Classifier", _pixels: NDArray[np.
     for maps in outputs.values():
         maps.setflags(write=False)
     return outputs
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def plan(key: str, _classifier: "Classifier") -> "Plan":  # noqa: ARG001
+    """A network as stages that fit a screen. Read-only, shared."""
+    from explorer import overview  # noqa: PLC0415
+
+    return overview.plan(_classifier.model, input_shape=_classifier.input_shape)
+
+
+@st.cache_resource(max_entries=8, show_spinner="The picture travels through the network…")
+def measured(key: str, sha: str, _classifier: "Classifier", _pixels: NDArray[np.uint8]) -> "Measured":  # noqa: ARG001
+    """What one picture made of a network's stages, 5 to 30 MB."""
+    from explorer import overview  # noqa: PLC0415
+
+    return overview.measure(_classifier, plan(key, _classifier), _classifier.fit(_pixels)[0][0])
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def wiring(key: str, sha: str, _classifier: "Classifier", _pixels: NDArray[np.uint8]) -> "Wiring":
+    """A network with every layer's output for one picture, for channels to be unfolded."""
+    from explorer.trace import Wiring  # noqa: PLC0415
+
+    outputs = all_maps(key, sha, _classifier, _pixels)
+    given = _classifier.fit(_pixels)[0][0]
+    return Wiring(_classifier.model, outputs, given, input_shape=_classifier.input_shape)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -11,9 +11,8 @@ from explorer import charts, datasets, depth, figures, images, maps, overview
 from explorer.models import Classifier, LayerSummary
 from explorer.ui import cache, feature_options, frame, state
 from explorer.ui.feature_lab import Looked
-from explorer.ui.feature_strip import titles
 from explorer.ui.progress import progress
-from explorer.ui.texts import plain
+from explorer.ui.texts import plain, titles
 
 TURNED = ("mirror", "upside-down")
 """Comparisons that move every part of the picture elsewhere."""

@@ -99,13 +99,13 @@ def _downloads(looked: Looked) -> tuple[Download, ...]:
 
 def _first_filters() -> None:
     links.reset(feature_options.CONTROLS)
-    feature_options.open_place(("stem_conv", -1))
+    feature_options.open_at("stem_conv", None)
     feature_options.SCALE.put("raw")
 
 
 def _late_maps() -> None:
     links.reset(feature_options.CONTROLS)
-    feature_options.open_place(("head_relu", -1))
+    feature_options.open_at("head_relu", None)
     feature_options.SORT.put("sparsity")
     feature_options.TABS.put("excites")
 

@@ -13,7 +13,6 @@ from explorer.models import Classifier, LayerSummary
 from explorer.models.filters import kernel_of
 from explorer.ui import cache, feature_options, filter_options, frame, map_components, pickers, site
 from explorer.ui.feature_options import Choice
-from explorer.ui.feature_strip import most_active
 from explorer.ui.gallery import gallery
 from explorer.ui.texts import plain
 
@@ -71,7 +70,7 @@ def look(choice: Choice, *, dark: bool) -> tuple[Looked, tuple[str, ...]]:
         feature_options.CHANNEL.put(None)
         asked = None
     if asked is None:
-        asked = int(most_active(values)[0]) if values.ndim == 3 else int(values.argmax())
+        asked = int(values.var(axis=(0, 1)).argmax()) if values.ndim == 3 else int(values.argmax())
     filters = overview.filters_of(choice.layer, choice.layers)
     return Looked(classifier, choice.layer, outputs, picture, (classifier.key, sha), dark, asked, filters), notes
 
@@ -203,15 +202,27 @@ def channel(looked: Looked) -> None:
     counts, edges = figures.count_values(values)
     svg = figures.histogram(counts, edges, dark=looked.dark)
     st.image(svg, width="stretch", alt="How often each value of the map occurs")
-    _to_filters(looked, "Grow what it looks for")
+    with st.container(horizontal=True, gap="small"):
+        _to_filters(looked, "Grow what it looks for")
+        name = f"{looked.layer.path}:{number}"
+        pinned = name in feature_options.PINNED.current()
+        st.button(
+            "Unpin it" if pinned else "Pin it above",
+            key="feature_maps.pin",
+            icon=":material/keep_off:" if pinned else ":material/keep:",
+            help="Always show this channel in the picture of the whole network, where its layer has a column.",
+            on_click=feature_options.PINNED.toggle,
+            args=(name,),
+        )
 
 
 def _to_filters(looked: Looked, label: str) -> None:
     """On to the pattern of the channel that is looked at."""
-    site.onward("filters", label, "feature_maps.to_filters", _set_filters, (looked.layer.path, looked.channel))
+    site.onward("filters", label, "feature_maps.to_filters", set_filters, (looked.layer.path, looked.channel))
 
 
-def _set_filters(path: str, number: int) -> None:
+def set_filters(path: str, number: int) -> None:
+    """Let the Filters page grow this channel's pattern."""
     filter_options.open_at(path, [number])
     filter_options.grow_now()
 

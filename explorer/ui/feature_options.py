@@ -1,14 +1,18 @@
 """The Feature maps page's choices as a registry, and the sidebar they are drawn in."""
 
+import re
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
-from explorer import overview
 from explorer.maps import SCALES, SORTS
 from explorer.models import Classifier, LayerSummary
+from explorer.overview import RULES, Plan
 from explorer.ui import cache, frame, networks, pickers, state
-from explorer.ui.controls import OptionalWhole, Select, Slider, Switch, Whole
+from explorer.ui.controls import Control, OptionalWhole, Select, Slider, Switch, Whole
+from explorer.ui.glance_columns import SCALES as COLUMN_SCALES
+from explorer.ui.glance_components import ID, Asked
 from explorer.ui.pickers import Chosen
 
 PER_PAGE = 48
@@ -28,6 +32,61 @@ IMAGE = pickers.image_control("feature_maps")
 NETWORK = networks.network_control("feature_maps")
 LAYER = networks.LayerChoice(key="feature_maps.layer", label="Layer")
 
+MOST_MARKED = 40
+"""Most groups that are unfolded, and most channels that are pinned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marked(Control):
+    """Some things by their names, in the order in which they were marked; in a link with commas between."""
+
+    form: re.Pattern[str]
+    what: str
+
+    def initial(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
+    def allows(self, value: Any) -> bool:
+        """A few texts of the form."""
+        few = isinstance(value, tuple) and len(value) <= MOST_MARKED
+        return few and all(isinstance(each, str) and self.form.fullmatch(each) is not None for each in value)
+
+    def allowed(self) -> str:
+        """What they are."""
+        return f"it is {self.what}"
+
+    def read(self, text: str) -> tuple[str, ...]:
+        """The names between the commas."""
+        return tuple(text.split(","))
+
+    def text(self, value: Any) -> str:
+        """With commas between."""
+        return ",".join(value)
+
+    def toggle(self, name: str) -> None:
+        """Mark it, or take the mark away."""
+        marked = self.current()
+        self.put(tuple(each for each in marked if each != name) if name in marked else (*marked, name)[-MOST_MARKED:])
+
+
+OPENED = Marked(key="feature_maps.opened", label="Unfolded", form=ID, what="a list of stages such as 2,2.1")
+PINNED = Marked(
+    key="feature_maps.pinned",
+    label="Pinned",
+    form=re.compile(r"[^,:]{1,200}:\d{1,6}"),
+    what="a list of layers and channels such as stem_relu:3",
+)
+UNFOLDED = Switch(key="feature_maps.unfolded", label="Its sums", default=False)
+RULE = Select(
+    key="feature_maps.shown",
+    label="Channels shown",
+    default="variance",
+    options={name: f"that {rule.name}" for name, rule in RULES.items()},
+    help="  \n".join(f"That {rule.name}: {rule.note}." for rule in RULES.values()),
+)
+COUNT = Whole(key="feature_maps.count", label="In a column", default=10, low=4, high=12)
+COLUMN_SCALE = Select(key="feature_maps.range", label="Colour scale", default="own", options=COLUMN_SCALES)
 
 CHANNEL = OptionalWhole(key="feature_maps.channel", label="Channel", low=0, high=MAX_CHANNELS)
 SCALE = Select(
@@ -66,7 +125,8 @@ TABS = frame.tabs(
     },
 )
 
-CONTROLS = (IMAGE, NETWORK, LAYER, CHANNEL, SCALE, SORT, PAGE, COMPARE, OPACITY, SMOOTH, EXCITING, TABS)
+_GLANCE = (RULE, COUNT, COLUMN_SCALE, OPENED, PINNED, UNFOLDED)
+CONTROLS = (*_GLANCE, IMAGE, NETWORK, LAYER, CHANNEL, SCALE, SORT, PAGE, COMPARE, OPACITY, SMOOTH, EXCITING, TABS)
 
 
 @dataclass(frozen=True)
@@ -78,6 +138,7 @@ class Choice:
         classifier: the network.
         layers: all of its layers.
         layer: the one that is looked at.
+        plan: the network as stages.
         notes: what had to be done otherwise than asked.
     """
 
@@ -85,6 +146,7 @@ class Choice:
     classifier: Classifier
     layers: tuple[LayerSummary, ...]
     layer: LayerSummary
+    plan: Plan
     notes: tuple[str, ...]
 
 
@@ -101,24 +163,40 @@ def choose(*, linked: bool) -> Choice:
         chosen = pickers.pick_image("feature_maps", IMAGE)
         classifier = networks.pick_network("feature_maps", NETWORK)
         layers = cache.layers(classifier.key, classifier)
-        stages = overview.stages(layers)
-        picked = networks.pick_layer(LAYER, layers, (stages[0] if stages else layers[-1]).path)
+        plan = cache.plan(classifier.key, classifier)
+        first = plan.stages[0] if plan.stages else plan.classes
+        picked = networks.pick_layer(LAYER, layers, first.told.path)
         if linked:
             state.put(_SEEN, None)
         _forget_another_layers_channel(classifier.key, picked.layer.path)
         SCALE.draw()
         SORT.draw()
     notes = () if picked.note is None else (picked.note,)
-    return Choice(chosen, classifier, layers, picked.layer, notes)
+    return Choice(chosen, classifier, layers, picked.layer, plan, notes)
 
 
-def open_place(place: tuple[str, int] | None) -> None:
-    """A map or a column of the strip was clicked: look at that layer, and at that channel."""
-    if place is None:
-        return
-    path, channel = place
+def act(asked: Asked) -> None:
+    """Something was clicked in the picture of the whole network; what is looked at below follows."""
+    match asked.do:
+        case "unfold":
+            open_at(asked.path, asked.channel)
+            UNFOLDED.put(True)
+        case "fold":
+            UNFOLDED.put(False)
+        case "open" | "close":
+            OPENED.toggle(asked.group)
+        case "go":
+            state.put(GOING, asked.to)
+
+
+GOING = "_feature_maps_going"
+"""The page that was asked for in the picture of the whole network, until it is gone to."""
+
+
+def open_at(path: str, channel: int | None) -> None:
+    """Look at a layer, and at one of its channels, when the page is next drawn."""
     LAYER.put(path)
-    CHANNEL.put(channel if channel >= 0 else None)
+    CHANNEL.put(channel)
     PAGE.put(1)
     state.put(_SEEN, None)
 
@@ -137,4 +215,7 @@ def _forget_another_layers_channel(key: str, path: str) -> None:
     if seen is not None and seen != (key, path):
         CHANNEL.put(None)
         PAGE.put(1)
+        if seen[0] != key:
+            OPENED.put(())
+            PINNED.put(())
     state.put(_SEEN, (key, path))

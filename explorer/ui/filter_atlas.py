@@ -9,7 +9,7 @@ from explorer.atlas import Row
 from explorer.models import Classifier
 from explorer.ui import cache, map_components
 from explorer.ui import filter_options as options
-from explorer.ui.feature_strip import titles
+from explorer.ui.texts import titles
 
 GAP = 4
 

@@ -238,16 +238,7 @@ def _onward(seen: Seen) -> None:
     layer = seen.asked.layer
     with st.container(horizontal=True):
         site.onward(
-            "feature_maps", "Its feature maps", "filters.to_maps", _set_feature_maps, (layer.path, seen.channel)
+            "feature_maps", "Its feature maps", "filters.to_maps", feature_options.open_at, (layer.path, seen.channel)
         )
         if layer.spatial:
-            site.onward("grad_cam", "Grad-CAM here", "filters.to_grad_cam", _set_grad_cam, (layer.path,))
-
-
-def _set_feature_maps(path: str, channel: int | None) -> None:
-    feature_options.open_place((path, -1 if channel is None else channel))
-
-
-def _set_grad_cam(path: str) -> None:
-    attribution_options.METHOD.put("grad-cam")
-    attribution_options.LAYER.put(path)
+            site.onward("grad_cam", "Grad-CAM here", "filters.to_grad_cam", attribution_options.open_at, (layer.path,))

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from explorer.trace.unfolding import INPUTS
 
 FEWEST = 2
 """Inputs that are shown one by one, however large their maps are."""
+TERMS = 12
+"""Products of a dense layer that are shown one by one."""
 
 
 def unfolded(wiring: Wiring, path: str, channel: int) -> Unfolded:
@@ -22,6 +25,8 @@ def unfolded(wiring: Wiring, path: str, channel: int) -> Unfolded:
         LayerError: no such layer or channel.
     """
     found = unfold(wiring, path, channel)
+    if found.form == "dense":
+        return unfold(wiring, path, channel, inputs=TERMS)
     planes = 2 + len(found.after)
     each = max((source.values.nbytes for source in found.sources), default=4)
     fits = int((MAX_UNFOLDED_BYTES - planes * found.result.nbytes) // max(1, each))
@@ -66,6 +71,28 @@ def sent(found: Unfolded, names: dict[tuple[str, int], str], softmax: dict[str, 
         "at": [row, col],
         "softmax": softmax,
     }
+
+
+def opposite(found: Unfolded) -> Unfolded:
+    """The score of the other of two classes that share one unit: the same sum with all its signs turned round."""
+
+    def turned(source: Source) -> Source:
+        return replace(source, weights=None if source.weights is None else -source.weights, part=-source.part)
+
+    return replace(
+        found,
+        sources=tuple(turned(source) for source in found.sources),
+        rest=-found.rest,
+        bias=-found.bias,
+        total=-found.total,
+        after=tuple(_other(step, values) for step, values in zip(found.steps, found.after, strict=True)),
+        result=_other(found.steps[-1], found.result) if found.steps else -found.result,
+    )
+
+
+def _other(step: Step, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the other class has: the rest to 1 behind a sigmoid, before it the opposite."""
+    return 1 - values if step.name == "sigmoid" else -values
 
 
 def packed(values: NDArray[np.float32]) -> str:

@@ -141,9 +141,18 @@ def onward(
         prepare: sets the other page's controls.
         args: what ``prepare`` is given.
     """
-    entry = next(entry for entry in PAGES if entry.script.stem == page)
+    entry = _entry(page)
     if state.get(state.SHELL) and st.button(label, key=key, icon=entry.icon, on_click=prepare, args=args):
         st.switch_page(entry.script)
+
+
+def go(page: str) -> None:
+    """On to another page, by its file's name."""
+    st.switch_page(_entry(page).script)
+
+
+def _entry(page: str) -> Entry:
+    return next(entry for entry in PAGES if entry.script.stem == page)
 
 
 def through_the_shell() -> None:

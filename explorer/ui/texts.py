@@ -17,3 +17,9 @@ def plain(text: str) -> str:
     """
     parted = re.sub(r"(?<=:)(?=\S)|(?<=www)(?=\.)|(?<=@)(?=\S)", JOINER, text, flags=re.IGNORECASE)
     return re.sub(r"([\\`*_{}\[\]<>#|~$:&])", r"\\\1", parted)
+
+
+def titles(paths: list[str]) -> list[str]:
+    """Each path up to its first underscore, where that tells them apart: ``block2a_expand_relu`` → ``block2a``."""
+    short = [path.partition("_")[0] for path in paths]
+    return short if len(set(short)) == len(short) else paths

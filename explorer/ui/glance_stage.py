@@ -1,0 +1,208 @@
+"""The first screen of the Feature maps page: the whole network, living."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from explorer import overview, training
+from explorer.models import Classifier
+from explorer.overview import Glance, Plan
+from explorer.trace import Unfolded
+from explorer.ui import (
+    attribution_options,
+    cache,
+    feature_options,
+    glance_columns,
+    glance_components,
+    glance_unit,
+    site,
+    state,
+    trained,
+)
+from explorer.ui.feature_lab import Looked, set_filters
+from explorer.ui.glance_columns import Look
+
+KEY = "feature_maps.glance"
+EVERY = 2.0
+"""Seconds between two looks at whether a run that goes on has a new epoch."""
+SCORES = 8
+"""Classes whose scores are shown beside an unfolded one."""
+
+
+def draw(looked: Looked, plan: Plan) -> None:
+    """The network for the picture that is looked at, and its choices."""
+    found = _glance(looked, plan)
+    look = Look(
+        dark=looked.dark,
+        scale=feature_options.COLUMN_SCALE.current(),
+        class_names=looked.classifier.class_names,
+        colours=cache.drawing(
+            "colours", (looked.classifier.key,), lambda: glance_columns.colours_of(plan, looked.classifier.model)
+        ),
+    )
+    data = _columns(looked, plan, found, look)
+    paths = [column["path"] for column in data["columns"]]
+    data["selected"] = {"path": looked.layer.path, "channel": looked.channel} if looked.layer.path in paths else None
+    unfolded = feature_options.UNFOLDED.current() and data["selected"] is not None
+    data["unit"] = _unit(looked, plan, found, look) if unfolded else None
+    glance_components.glance(data, key=KEY, on_ask=feature_options.act)
+    _go_on(looked)
+    _follow()
+
+
+def choices() -> None:
+    """What the columns show, behind one button."""
+    with st.popover("What is shown", icon=":material/tune:"):
+        feature_options.RULE.draw()
+        feature_options.COUNT.draw()
+        feature_options.COLUMN_SCALE.draw()
+        pinned = feature_options.PINNED.current()
+        if pinned:
+            st.caption(f"Pinned by hand: {', '.join(each.replace(':', ' ') for each in pinned)}")
+            st.button("Unpin all", key="feature_maps.unpin", on_click=feature_options.PINNED.put, args=((),))
+
+
+def _key(looked: Looked) -> tuple[Any, ...]:
+    """Everything that the columns depend on."""
+    return (
+        *looked.key,
+        feature_options.RULE.current(),
+        feature_options.COUNT.current(),
+        feature_options.OPENED.current(),
+        feature_options.PINNED.current(),
+        (looked.layer.path, feature_options.CHANNEL.current()),
+    )
+
+
+def _glance(looked: Looked, plan: Plan) -> Glance:
+    measured = cache.measured(*looked.key, looked.classifier, looked.picture)
+    chosen = feature_options.CHANNEL.current()
+    pinned: dict[str, list[int]] = {looked.layer.path: [chosen]} if chosen is not None else {}
+    for path, _, channel in (each.rpartition(":") for each in feature_options.PINNED.current()):
+        pinned.setdefault(path, []).append(int(channel))
+    rule = feature_options.RULE.current()
+    importance = None
+    if rule == "class":
+        pixels = looked.classifier.fit(looked.picture)[0][0]
+        best = int(measured.probabilities.argmax())
+        importance = overview.class_importance(looked.classifier, plan, pixels, best)
+    return overview.glance(
+        plan,
+        measured,
+        lambda path: looked.outputs[path],
+        opened=feature_options.OPENED.current(),
+        rule=rule,
+        count=feature_options.COUNT.current(),
+        pinned=pinned,
+        importance=importance,
+    )
+
+
+def _columns(looked: Looked, plan: Plan, found: Glance, look: Look) -> dict[str, Any]:
+    """Columns, edges and words; the small pictures are drawn once for each choice."""
+    opened = feature_options.OPENED.current()
+    drawn: dict[str, Any] = cache.drawing(
+        "glance",
+        (*_key(looked), look.dark, look.scale),
+        lambda: {
+            "columns": glance_columns.columns(plan, found, look),
+            "edges": glance_columns.edges(found.edges),
+            "groups": glance_columns.groups(plan, opened),
+            "alt": glance_columns.sentence(found, looked.classifier, look),
+            "name": f"{looked.classifier.name}-{looked.key[1][:8]}",
+            "notes": True,
+        },
+    )
+    return dict(drawn)
+
+
+def _unit(looked: Looked, plan: Plan, found: Glance, look: Look) -> dict[str, Any]:
+    """The selected channel unfolded, as the component reads it."""
+    return cache.drawing(
+        "unit",
+        (*looked.key, looked.layer.path, looked.channel),
+        lambda: _unfold(looked, plan, found, look),
+    )
+
+
+def _unfold(looked: Looked, plan: Plan, found: Glance, look: Look) -> dict[str, Any]:
+    wiring = cache.wiring(*looked.key, looked.classifier, looked.picture)
+    path, channel = looked.layer.path, looked.channel
+    names = {(plan.picture.told.path, at): name for at, (name, _) in enumerate(look.colours)}
+    is_class = path == plan.classes.told.path
+    if not is_class:
+        return {**glance_unit.sent(glance_unit.unfolded(wiring, path, channel), names), "goes": _goes(looked)}
+    names |= {(path, at): name for at, name in enumerate(look.class_names)}
+    unit = _of_class(
+        glance_unit.unfolded(wiring, path, _output(looked.classifier, channel)), looked.classifier, channel
+    )
+    return {**glance_unit.sent(unit, names, _softmax(found, look, channel)), "goes": _goes(looked)}
+
+
+def _output(classifier: Classifier, index: int) -> int:
+    """The unit that decides about a class: with a single unit for two classes always that."""
+    return index if classifier.model.outputs[0].shape[-1] > 1 else 0
+
+
+def _of_class(unit: Unfolded, classifier: Classifier, index: int) -> Unfolded:
+    """The class's own score: the first of two classes with one unit has the opposite one."""
+    if classifier.model.outputs[0].shape[-1] > 1 or index == 1:
+        return replace(unit, channel=index)
+    return replace(glance_unit.opposite(unit), channel=index)
+
+
+def _softmax(found: Glance, look: Look, channel: int) -> dict[str, Any]:
+    """The scores and probabilities of the likeliest classes, and of this one."""
+    scores, probabilities = found.columns[-1].values, found.probabilities
+    order = np.argsort(-probabilities, kind="stable")[:SCORES].tolist()
+    shown = order if channel in order else [*order[: SCORES - 1], channel]
+    others = len(scores) - len(shown)
+    return {
+        "kind": "softmax",
+        "classes": [
+            [look.class_names[index], float(scores[index]), float(probabilities[index]), index == channel]
+            for index in shown
+        ],
+        "others": others,
+        "share": max(0.0, 1.0 - float(probabilities[shown].sum())) if others else 0.0,
+    }
+
+
+def _goes(looked: Looked) -> list[str]:
+    """The pages that can be gone on to from here."""
+    if not state.get(state.SHELL):
+        return []
+    return ["filters", "grad_cam"] if looked.layer.spatial else ["filters"]
+
+
+def _go_on(looked: Looked) -> None:
+    """To the page that was asked for."""
+    to = state.get(feature_options.GOING)
+    state.put(feature_options.GOING, None)
+    if to is None or not state.get(state.SHELL):
+        return
+    if to == "filters":
+        set_filters(looked.layer.path, looked.channel)
+    else:
+        attribution_options.open_at(looked.layer.path)
+    site.go(to)
+
+
+def _follow() -> None:
+    """Draw the network anew at each epoch while it is still being trained."""
+    name = state.get(state.NETWORK, "")
+    if not isinstance(name, str) or not name.startswith(trained.PREFIX):
+        return
+    run = trained.opened(name.removeprefix(trained.PREFIX))
+    if trained.status(run) in training.ENDED:
+        return
+    drawn = run.story().weights_version
+
+    @st.fragment(run_every=EVERY)
+    def wait() -> None:
+        if run.story().weights_version != drawn:
+            st.rerun()
+
+    wait()

@@ -1,0 +1,106 @@
+"""A channel unfolded: which inputs are told, and what the rest is."""
+
+import keras
+import numpy as np
+import pytest
+
+from explorer import trace
+from explorer.errors import LayerError
+from explorer.models import Classifier
+from tests.models.networks import classifier, pictures
+
+L = keras.layers
+
+
+def deep(filters=12):
+    inputs = keras.Input((10, 10, 3))
+    x = L.Conv2D(filters, 3, activation="relu", name="first")(inputs)
+    x = L.Conv2D(4, 3, strides=2, padding="same", name="second")(x)
+    model = keras.Model(inputs, L.Dense(2)(L.Flatten(name="flat")(x)))
+    keras.utils.set_random_seed(3)
+    model.set_weights(
+        [np.random.default_rng(3).normal(0, 0.3, w.shape).astype(np.float32) for w in model.get_weights()]
+    )
+    return Classifier(model, ("a", "b"), "deep")
+
+
+@pytest.fixture(scope="module")
+def wiring():
+    net = deep()
+    return trace.wired(net, pictures(net.model, 1)[0])
+
+
+def test_the_strongest_inputs_come_first_and_the_others_are_added_up(wiring):
+    found = trace.unfold(wiring, "second", 2, inputs=4)
+    layer = wiring.calls["second"].layer
+    first = wiring.value(wiring.calls["first"].outputs[0])
+    kernel = np.asarray(layer.kernel)[..., 2]
+    alone = []
+    for channel in range(12):  # each input alone, by Keras
+        one = np.zeros_like(first)
+        one[..., channel] = first[..., channel]
+        alone.append(np.asarray(keras.ops.conv(one[None], layer.kernel, strides=2, padding="same"))[0, ..., 2])
+    order = np.argsort([-np.abs(each).sum() for each in alone])
+    assert [source.channel for source in found.sources] == order[:4].tolist()
+    assert {source.path for source in found.sources} == {"first"}
+    for source in found.sources:
+        np.testing.assert_allclose(source.part, alone[source.channel], atol=1e-5)
+        np.testing.assert_array_equal(source.weights, kernel[..., source.channel])
+        np.testing.assert_array_equal(source.values, first[..., source.channel])
+        assert source.flow == pytest.approx(np.abs(alone[source.channel]).sum(), rel=1e-5)
+    assert found.others == 8
+    np.testing.assert_allclose(found.rest, sum(alone[channel] for channel in order[4:]), atol=1e-4)
+    np.testing.assert_allclose(found.total, found.result, atol=1e-4)
+
+
+def test_numbers_that_were_flattened_know_their_place(wiring):
+    path = next(path for path in wiring.calls if path.startswith("dense"))
+    found = trace.unfold(wiring, path, 1, inputs=5)
+    maps = wiring.value(wiring.calls["second"].outputs[0])
+    for source in found.sources:
+        channel, row, col = source.place
+        assert source.values == maps[row, col, channel]
+    assert found.form == "dense"
+    assert found.result.shape == ()
+
+
+def test_a_units_own_activation_is_a_step(wiring):
+    found = trace.unfold(wiring, "first", 0)
+    assert [(step.kind, step.name) for step in found.steps] == [("activation", "relu")]
+    np.testing.assert_allclose(np.maximum(found.total, 0), found.result, atol=1e-4)
+    x, y = found.steps[0].curve(2.0)
+    np.testing.assert_allclose(y, np.maximum(x, 0))
+    row, col = found.strongest
+    assert found.result[row, col] == found.result.max()
+
+
+def test_preprocessing_is_a_step_after_the_picture():
+    net = classifier("grey")
+    image = pictures(net.model, 1)[0]
+    found = trace.unfold(trace.wired(net, image), "scale", 0)
+    assert (found.form, found.gathers) == ("picture", "")
+    np.testing.assert_array_equal(found.sources[0].values, image[..., 0])
+    np.testing.assert_allclose(found.steps[0].normalisation(image[..., 0]), found.result, atol=1e-6)
+
+
+def test_a_row_of_numbers_and_an_unknown_layer_are_shown_as_they_are():
+    net = classifier("grey")
+    wiring = trace.wired(net, pictures(net.model, 1)[0])
+    assert trace.unfold(wiring, "flatten", 3).form == "other"
+
+    inputs = keras.Input((4, 4, 3))
+    x = L.Conv2DTranspose(3, 2, name="up")(inputs)
+    model = keras.Model(inputs, L.Dense(2)(L.GlobalAveragePooling2D()(x)))
+    net = Classifier(model, ("a", "b"), "transposed")
+    wiring = trace.wired(net, pictures(model, 1)[0])
+    found = trace.unfold(wiring, "up", 1)
+    assert (found.form, found.kind, found.sources) == ("other", "Conv2DTranspose", ())
+    with pytest.raises(LayerError, match="not known"):
+        trace.trace_unit(net, pictures(model, 1)[0], "up", 0, 0, 1)
+
+
+def test_a_channel_that_is_not_there(wiring):
+    with pytest.raises(LayerError, match="channels 0 to 3"):
+        trace.unfold(wiring, "second", 4)
+    with pytest.raises(LayerError, match="no layer"):
+        trace.unfold(wiring, "third", 0)
