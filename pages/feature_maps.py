@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from explorer.ui import cache, frame, links, map_components
+from explorer.ui import frame, links
 from explorer.ui.texts import plain
 
 with frame.page(
     "Feature maps",
-    "A picture travels through a network, from pixels to classes. Each column is a stage and each square a map: bright "
-    "where its filter found what it looks for.",
+    "A picture travels through a network, from pixels to classes. Each square is the map of one channel: point at it to "
+    "see what feeds it, click to see the very sums that made it.",
 ):
     with st.spinner("Waking TensorFlow…"):  # the title is there before the seconds that this takes, once
-        from explorer.ui import feature_depth, feature_explanation, feature_lab, feature_options, feature_strip
+        from explorer.ui import feature_depth, feature_explanation, feature_lab, feature_options, glance_stage
 
     visit = links.restore("feature_maps", feature_options.CONTROLS)
     frame.notes(visit.notes)
@@ -20,18 +20,10 @@ with frame.page(
     looked, notes = feature_lab.look(choice, dark=frame.is_dark())
     links.share("feature_maps", feature_options.CONTROLS)
 
-    columns = cache.drawing(
-        "strip",
-        (*looked.key, looked.dark),
-        lambda: feature_strip.columns(choice.layers, looked.outputs, looked.picture, dark=looked.dark),
-    )
-    map_components.strip(
-        stages=[*columns, feature_strip.classes_column(feature_lab.classes(looked))],
-        selected=(looked.layer.path, looked.channel),
-        key="feature_maps.strip",
-        on_pick=feature_options.open_place,
-    )
-    st.caption(plain(" ".join(notes)))
+    glance_stage.draw(looked, choice.plan)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.caption(plain(" ".join(notes)), width="content")
+        glance_stage.choices()
 
     st.subheader(feature_lab.heading(looked.layer), anchor=False)
     feature_lab.draw(looked)

@@ -1,0 +1,126 @@
+// The lines of the overview: which way a connection goes past other columns, its curve, its colour and width.
+
+const WEAKEST_EDGE = 0.03;
+
+/**
+ * Every connection between two columns, {from, to, way, levels, track}. Ways: "near" to the next level; "along" the
+ * source's own branch, or "ahead" along the target's, where nothing stands between; else "round", on a track beside all.
+ */
+function glanceLinks(columns, levels, boxes) {
+  const levelOf = new Map(levels.flatMap((level, at) => level.map((index) => [index, at])));
+  const edgesOf = (at, side) => levels[at].map((index) => boxes[index].flow[side]);
+  const taken = [];
+  const links = columns.flatMap((column, to) => column.parents.map((from) => ({ from, to })));
+  for (const link of links) {
+    const [first, last] = [levelOf.get(link.from), levelOf.get(link.to)];
+    const between = levels.slice(first + 1, last).flat();
+    const free = (cross) => between.every((k) => boxes[k].cross[1] < cross[0] || boxes[k].cross[0] > cross[1]);
+    link.gaps = first < last && [
+      [Math.max(...edgesOf(first, 1)), Math.min(...edgesOf(first + 1, 0))],
+      [Math.max(...edgesOf(last - 1, 1)), Math.min(...edgesOf(last, 0))],
+    ];
+    if (last - first < 2) link.way = "near";
+    else if (free(boxes[link.from].cross)) link.way = "along";
+    else if (free(boxes[link.to].cross)) link.way = "ahead";
+    else {
+      link.way = "round";
+      link.track = freeTrack(taken, first, last);
+    }
+  }
+  return links;
+}
+
+/** The innermost track on which nothing else runs between two levels. */
+function freeTrack(taken, first, last) {
+  let track = 0;
+  while (taken.some((other) => other.track === track && other.first < last && first < other.last)) track += 1;
+  taken.push({ track, first, last });
+  return track;
+}
+
+/** Writes points given as (flow, cross) in the order that a path wants. */
+function penOf(layout) {
+  const point = layout.vertical
+    ? (flow, cross) => `${cross.toFixed(1)} ${flow.toFixed(1)}`
+    : (flow, cross) => `${flow.toFixed(1)} ${cross.toFixed(1)}`;
+  const curve = (f1, c1, f2, c2) => {
+    const middle = (f1 + f2) / 2;
+    return `C${point(middle, c1)} ${point(middle, c2)} ${point(f2, c2)}`;
+  };
+  return { point, curve };
+}
+
+/** The path of one edge, from a channel of the link's first column to one of its second. */
+function edgePath(layout, link, from, to) {
+  const { point, curve } = penOf(layout);
+  const [source, target] = [layout.boxes[link.from], layout.boxes[link.to]];
+  const [a, b] = [source.places[from], target.places[to]];
+  if (link.way === "round") return roundPath(layout, link, a, b);
+  const begin = link.way === "along" ? link.gaps[1][0] : source.end;
+  const finish = link.way === "ahead" ? link.gaps[0][1] : target.start;
+  return `M${point(a.end, a.centre)}L${point(begin, a.centre)}${curve(begin, a.centre, finish, b.centre)}L${point(b.start, b.centre)}`;
+}
+
+/** From a channel into the gap behind it, along the link's track past the columns between, and into the other channel. */
+function roundPath(layout, link, a, b) {
+  const { point } = penOf(layout);
+  const track = layout.tracks.at + link.track * layout.tracks.step;
+  const out = link.gaps[0][0] + (link.gaps[0][1] - link.gaps[0][0]) * 0.3;
+  const back = link.gaps[1][1] - (link.gaps[1][1] - link.gaps[1][0]) * 0.3;
+  const [r, s] = [Math.min(7, (track - a.centre) / 2), Math.min(7, (track - b.centre) / 2)];
+  return [
+    `M${point(a.end, a.centre)}L${point(Math.max(out - r, a.end), a.centre)}Q${point(out, a.centre)} ${point(out, a.centre + r)}`,
+    `L${point(out, track - r)}Q${point(out, track)} ${point(out + r, track)}`,
+    `L${point(back - s, track)}Q${point(back, track)} ${point(back, track - s)}`,
+    `L${point(back, b.centre + s)}Q${point(back, b.centre)} ${point(Math.min(back + s, b.start), b.centre)}L${point(b.start, b.centre)}`,
+  ].join("");
+}
+
+/** The band of a whole skip connection: out of the side of one column, past those between, into the side of another. */
+function bandPath(layout, link) {
+  const { point } = penOf(layout);
+  const [source, target] = [layout.boxes[link.from], layout.boxes[link.to]];
+  const side = layout.vertical ? "right" : "bottom";
+  const middle = (box) => (layout.vertical ? (box.top + box.bottom) / 2 : (box.left + box.right) / 2);
+  const [from, to] = [middle(source) + 5, middle(target) - 5];
+  const track = layout.tracks.at + link.track * layout.tracks.step;
+  const r = 8;
+  return {
+    line: `M${point(from, source[side] + 5)}L${point(from, track - r)}Q${point(from, track)} ${point(from + r, track)}` +
+      `L${point(to - r, track)}Q${point(to, track)} ${point(to, track - r)}L${point(to, target[side] + 8)}`,
+    arrow: `M${point(to - 5, target[side] + 10)}L${point(to, target[side] + 3)}L${point(to + 5, target[side] + 10)}Z`,
+  };
+}
+
+/** The area between two neighbouring columns of which no single edges are known. */
+function ribbonPath(layout, link) {
+  const { point, curve } = penOf(layout);
+  const [source, target] = [layout.boxes[link.from].places, layout.boxes[link.to].places];
+  if (!source.length || !target.length) return "";
+  const ends = [source, target].map((places) => {
+    const centres = places.map((place) => place.centre);
+    return [Math.min(...centres) - 4, Math.max(...centres) + 4];
+  });
+  const [leave, enter] = [layout.boxes[link.from].end, layout.boxes[link.to].start];
+  return `M${point(leave, ends[0][0])}${curve(leave, ends[0][0], enter, ends[1][0])}L${point(enter, ends[1][1])}` +
+    `${curve(enter, ends[1][1], leave, ends[0][1])}Z`;
+}
+
+/** Colours of edges by sign: {"1", "-1", "0"}. */
+function edgeColours(theme) {
+  const stops = theme.dark ? DIVERGING.dark : DIVERGING.light;
+  return { "1": cssColour(stops[5]), "-1": cssColour(stops[1]), "0": cssColour(theme.ink) };
+}
+
+/** How an edge looks at rest, and lit: thick and plain when strong, thin and faint when weak. */
+function edgeLook(strength, sign, theme, lit) {
+  const s = withinBounds(Number(strength) || 0, 0, 1);
+  const quiet = sign === 0 ? 0.6 : 1;
+  return {
+    fill: "none",
+    stroke: edgeColours(theme)[String(Math.sign(sign) || 0)],
+    "stroke-width": (lit ? 0.8 + 2.5 * s ** 1.5 : 0.5 + 2 * s ** 2.4).toFixed(2),
+    "stroke-opacity": (lit ? 0.28 + 0.7 * s : (0.06 + 0.44 * s ** 2.4) * quiet).toFixed(3),
+    "stroke-linecap": "round",
+  };
+}

@@ -1,0 +1,48 @@
+// The overview as a file: the SVG that is on the page, on an opaque ground, or the same as a PNG at twice its size.
+
+/** The picture as SVG text; `extra` nodes are laid over it. */
+function pictureText(svg, { paper, ink }, font, alt, height, extra) {
+  const [width, tall] = [Number(svg.getAttribute("width")), Math.max(Number(svg.getAttribute("height")), height)];
+  const copy = svg.cloneNode(true);
+  for (const node of copy.querySelectorAll("[tabindex], .tile, .fold")) {
+    for (const name of ["tabindex", "role", "aria-pressed"]) node.removeAttribute(name);
+  }
+  for (const node of copy.querySelectorAll(".focus-ring")) node.remove();
+  for (const [name, value] of Object.entries({
+    xmlns: SVG_SPACE, width, height: tall, viewBox: `0 0 ${width} ${tall}`, "font-family": font, fill: cssColour(ink), role: "img",
+  })) copy.setAttribute(name, value);
+  const title = glanceNode("title");
+  title.textContent = alt;
+  copy.prepend(title, glanceNode("rect", { width, height: tall, fill: paper }));
+  copy.append(...extra);
+  return new XMLSerializer().serializeToString(copy);
+}
+
+/** The picture as a PNG, `scale` pixels to a CSS pixel. */
+async function pictureAsPng(text, scale = 2) {
+  const address = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+  try {
+    const picture = new Image();
+    picture.src = address;
+    await picture.decode();
+    const canvas = element("canvas", { width: Math.round(picture.width * scale), height: Math.round(picture.height * scale) });
+    canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+    return await new Promise((done) => { canvas.toBlob(done, "image/png"); });
+  } finally {
+    URL.revokeObjectURL(address);
+  }
+}
+
+/** Hands a file to the browser's downloads. */
+function offerFile(blob, name) {
+  const link = element("a", { href: URL.createObjectURL(blob), download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+/** A file name out of any text. */
+function fileNameOf(text) {
+  return String(text).replace(/[^\p{L}\p{N}._-]+/gu, "-").replace(/^[-.]+|-+$/g, "").slice(0, 80) || "network";
+}

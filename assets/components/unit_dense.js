@@ -1,0 +1,119 @@
+// A unit of a dense layer, or a class: the largest terms of its sum as a waterfall, then its activation or the softmax.
+
+class UnitDense {
+  /** `room` is {width, vertical, notes}. */
+  constructor(pen, numbers, room) {
+    Object.assign(this, { pen, numbers });
+    const { unit } = numbers;
+    const wide = !room.vertical && (unit.softmax || numbers.steps.length > 0);
+    const width = wide ? Math.round((room.width - 16) * (unit.softmax ? (room.width < 760 ? 0.51 : 0.55) : 0.62)) : Math.min(room.width - 16, 620);
+    const label = Math.round(width * (room.vertical ? 0.27 : 0.25));
+    const detail = unitClip(Math.round(width * 0.27), 96, 140);
+    this.heading = pen.text(UNIT_EDGE, 16, "The sum, largest terms first", { size: 13, weight: 600 });
+    const lines = unitLedgerLines(numbers, () => {});
+    const at = { x: UNIT_EDGE, y: 48, width, pitch: 22, label, detail };
+    this.ledger = new UnitWaterfall(pen, at, lines);
+    this.root = unitNode("g", {}, this.heading, ...this.titles(at), this.ledger.root);
+    this.bottom = this.ledger.bottom + 8;
+    this.outputs = [];
+    const line = lines.findIndex(({ role }) => role === "sum");
+    const sum = { x: UNIT_EDGE + width + 8, y: at.y + (line + 0.5) * at.pitch };
+    if (room.notes) this.note(at, sum.y, room);
+    if (unit.softmax) this.softmax(sum, wide, room);
+    else if (numbers.steps.length) this.activation(sum, wide, room);
+  }
+
+  titles({ x, y, width, label, detail }) {
+    const look = { size: 10.5, colour: this.pen.faint };
+    return [
+      this.pen.text(x, y - 6, this.numbers.sources.some(({ place }) => place) ? "input (row, column)" : "input", { ...look, room: label }),
+      this.pen.text(x + label + 10 + detail * 0.46 + 4, y - 6, "value × weight", { ...look, anchor: "middle" }),
+      this.pen.text(x + label + detail + 20, y - 6, width < 400 ? "" : "sum so far", look),
+      this.pen.text(x + width, y - 6, "product", { ...look, anchor: "end" }),
+    ];
+  }
+
+  note({ x, width }, y, room) {
+    if (room.vertical) return;
+    const right = x + width;
+    this.root.append(this.pen.text(right, 16, "blue adds, red takes away", { size: 11, italic: true, anchor: "end", colour: this.pen.faint, "data-note": "" }));
+  }
+
+  softmax(sum, wide, room) {
+    const { pen, numbers } = this;
+    const { softmax } = numbers.unit;
+    const at = wide ? { x: sum.x + 44, y: 16, width: room.width - UNIT_EDGE - sum.x - 50 } : { x: UNIT_EDGE + 4, y: this.bottom + 28, width: room.width - 24 };
+    this.classes = new UnitSoftmax(pen, softmax, at);
+    this.root.append(this.classes.root);
+    const mine = softmax.classes.findIndex(([, , , chosen]) => chosen);
+    if (wide && mine >= 0) {
+      const to = { x: at.x - 12, y: at.y + 26 + (mine + 0.5) * UNIT_CLASS_PITCH };
+      const middle = (sum.x + to.x) / 2;
+      this.root.append(pen.arrow(`M${sum.x},${sum.y} C${middle + 6},${sum.y} ${middle - 6},${to.y} ${to.x},${to.y}`));
+    }
+    let { bottom } = this.classes;
+    if (room.notes && softmax.kind === "softmax") {
+      const y = bottom + 24;
+      const tip = `M${at.x + 3},${y - 12} Q${at.x - 6},${bottom + 8} ${at.x + 4},${bottom - 2}`;
+      this.root.append(pen.remark(at.x, y, ["softmax: e^logit is never negative;", "the shares of all classes add up to 1"], tip));
+      bottom = y + 16;
+    }
+    this.bottom = Math.max(this.bottom, bottom + 8);
+  }
+
+  activation(sum, wide, room) {
+    const { pen, numbers } = this;
+    const map = 56;
+    const x = wide ? sum.x + 40 : 44;
+    const y = wide ? sum.y : this.bottom + 62;
+    const reach = unitReach([numbers.total]);
+    this.chain = new UnitChain(pen, numbers, { x, y, right: room.width - UNIT_EDGE, map, bare: true }, unitScale(reach, true, pen.theme.dark));
+    const from = wide ? `M${sum.x},${y} H${x - 5}` : `M14,${this.bottom + 4} V${y - 10} q0,10 10,10 H${x - 5}`;
+    this.root.append(this.chain.root, pen.arrow(from));
+    this.bottom = Math.max(this.bottom, this.chain.bottom + 8);
+    const words = room.notes && this.chain.activation && unitStepRemark(this.chain.activation.step);
+    if (!words) return;
+    const { x: middle, y: base } = this.chain.activation;
+    const tip = `M${middle + 36},${base + 30} Q${middle + 42},${base + 10} ${middle + 34},${base + 1}`;
+    this.root.append(pen.remark(middle, base + 40, words, tip, "middle"));
+    this.bottom = Math.max(this.bottom, base + 40 + 13 * words.length);
+  }
+
+  look(now) {
+    const { numbers } = this;
+    this.ledger.fill(unitLedgerValues(numbers, now));
+    this.ledger.compare(now.output, now.keras, numbers.agrees(now.output, now.keras));
+    if (this.chain) this.chain.look(now, null);
+  }
+
+  advise() {}
+}
+
+/** A channel of whose arithmetic nothing is known here: its result, and a sentence that says so. */
+class UnitAlone {
+  constructor(pen, numbers, room) {
+    const { unit } = numbers;
+    const reach = unitReach([numbers.result]);
+    const scale = unitScale(reach, reach[0] < 0, pen.theme.dark);
+    const side = 72;
+    const tile = new UnitTile(pen, { x: UNIT_EDGE, y: 40, side, rows: numbers.rows, cols: numbers.cols, values: numbers.result, scale, name: "result", frame: 2 });
+    tile.mark(1, 1);
+    this.outputs = [tile];
+    const left = UNIT_EDGE + side + 24;
+    const words = [`How a ${unit.kind} layer makes its values`, "is not unfolded here: this is its result."];
+    const lines = words.map((line, k) => pen.text(left, 62 + 17 * k, line, { size: 12, colour: pen.faint, room: room.width - left - UNIT_EDGE }));
+    this.value = pen.text(left, 104, "", { size: 12, digits: true, "data-testid": "unit-keras" });
+    this.root = unitNode("g", {}, tile.root, unitHeading(pen, UNIT_EDGE, 40, side, "result", numbers.cells > 1 ? scale : null), ...lines, this.value);
+    this.bottom = 40 + side + 16;
+    this.numbers = numbers;
+  }
+
+  look(now) {
+    for (const tile of this.outputs) tile.look(now.row, now.col);
+    const where = this.numbers.cells > 1 ? `row ${now.row}, column ${now.col}: ` : "";
+    this.value.setAttribute("data-value", now.keras);
+    this.value.textContent = `${where}${unitShort(now.keras, 5)}`;
+  }
+
+  advise() {}
+}

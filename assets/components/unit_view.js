@@ -1,0 +1,146 @@
+// One channel of a network unfolded into the very sums that made it: one SVG, drawn with attributes, that can be saved.
+
+class UnitView {
+  constructor() {
+    this.root = unitNode("svg", { xmlns: UNIT_SVG, role: "group", "data-testid": "unit", style: "display: block; user-select: none" });
+    this.live = unitNode("text", { "font-size": 1, fill: "none", role: "status", "aria-live": "polite" });
+    this.drawn = null;
+  }
+
+  /** Draws a channel; the place that was looked at, its pin and the chosen input stay while it is the same channel. */
+  update(unit, { width, theme, notes, vertical }) {
+    const font = this.root.isConnected ? getComputedStyle(this.root.parentNode).fontFamily : "sans-serif";
+    const room = { width: Math.floor(width), notes: Boolean(notes), vertical: Boolean(vertical) };
+    const key = [JSON.stringify([room, theme, font]), unit.path, unit.channel, unit.result, unit.total, ...unit.sources.map(({ values }) => values)];
+    if (this.drawn && key.length === this.drawn.length && key.every((part, k) => part === this.drawn[k])) return;
+    const same = this.drawn !== null && this.unit.path === unit.path && this.unit.channel === unit.channel;
+    this.drawn = key;
+    this.unit = unit;
+    if (this.player) this.player.stop();
+    this.numbers = new UnitNumbers(unit);
+    const { rows, cols } = this.numbers;
+    const inside = same && this.at.row < rows && this.at.col < cols;
+    if (!inside) [this.at, this.pinned] = [{ row: unitClip(unit.at[0], 0, rows - 1), col: unitClip(unit.at[1], 0, cols - 1) }, false];
+    if (!same || this.chosen >= unit.sources.length) this.chosen = 0;
+    this.draw(new UnitPen(theme, font), room);
+  }
+
+  draw(pen, room) {
+    const { numbers, root } = this;
+    const slides = numbers.cells > 1 && ["convolution", "max", "mean"].includes(numbers.form);
+    this.player = slides ? new UnitPlayer(pen, numbers.cells, (index) => this.play(index)) : null;
+    const hands = { player: this.player, choose: (index) => this.choose(index) };
+    if (numbers.form === "other" || !numbers.sources.length) this.picture = new UnitAlone(pen, numbers, room);
+    else if (numbers.form === "dense") this.picture = new UnitDense(pen, numbers, room);
+    else this.picture = new UnitMaps(pen, numbers, room, hands);
+    const height = Math.ceil(this.picture.bottom);
+    root.replaceChildren(pen.definitions(), this.picture.root, this.live);
+    const size = { width: room.width, height, viewBox: `0 0 ${room.width} ${height}`, "font-family": pen.font, "data-form": numbers.form };
+    unitSet(root, { ...size, "data-path": this.unit.path, "data-channel": this.unit.channel });
+    for (const tile of this.picture.outputs) this.listen(tile);
+    this.look();
+  }
+
+  listen(tile) {
+    if (this.numbers.cells === 1) return;
+    tile.hit.setAttribute("style", "cursor: crosshair; touch-action: none");
+    tile.hit.setAttribute("data-testid", "unit-map");
+    tile.hit.addEventListener("pointermove", (event) => {
+      const touched = event.pointerType !== "mouse";
+      if (this.pinned && !(touched && event.buttons)) return;
+      this.lookAt(tile.cellUnder(event), this.pinned);
+    });
+    tile.hit.addEventListener("click", (event) => {
+      event.stopPropagation();
+      const to = tile.cellUnder(event);
+      const again = this.pinned && to.row === this.at.row && to.col === this.at.col;
+      this.lookAt(to, !again);
+    });
+  }
+
+  lookAt(at, pinned) {
+    if (this.player) this.player.stop();
+    if (at.row === this.at.row && at.col === this.at.col && pinned === this.pinned) return;
+    this.at = at;
+    this.pinned = pinned;
+    this.look();
+  }
+
+  choose(index) {
+    if (index === this.chosen) return;
+    this.chosen = index;
+    this.look();
+  }
+
+  /** Shows the place that Play has come to, and hides what is not computed yet; null: the place of before. */
+  play(index) {
+    if (index === null) {
+      this.look();
+      return;
+    }
+    const { cols } = this.numbers;
+    this.show({ row: Math.floor(index / cols), col: index % cols }, index);
+  }
+
+  look() {
+    this.show(this.at, null);
+    this.picture.advise?.(this.pinned ? "pinned; click it again to free it" : "point at a map, click to pin");
+    this.tell();
+  }
+
+  show({ row, col }, covered) {
+    this.now = this.numbers.at(row, col);
+    this.picture.look(this.now, this.chosen, covered);
+    unitSet(this.root, { "data-row": row, "data-col": col, "data-pinned": this.pinned, "data-playing": covered !== null });
+  }
+
+  /** The sum in words, once the eye has come to rest. */
+  tell() {
+    clearTimeout(this.telling);
+    const speak = () => {
+      const words = unitInWords(this.numbers, this.now);
+      this.root.setAttribute("aria-label", words);
+      this.live.textContent = words;
+    };
+    if (this.root.hasAttribute("aria-label")) this.telling = setTimeout(speak, 400);
+    else speak();
+  }
+
+  /** Whether a key was of use: arrows look elsewhere, Space plays. */
+  onKey(event) {
+    if (!this.drawn) return false;
+    const { rows, cols, cells } = this.numbers;
+    if (event.key === " " && this.player && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      this.player.toggle();
+      return true;
+    }
+    const from = this.player && this.player.at !== null ? this.now : this.at;
+    const to = cells > 1 ? keyMove(event, from, rows, cols) : null;
+    if (!to) return false;
+    this.lookAt(to, this.pinned);
+    return true;
+  }
+
+  close() {
+    clearTimeout(this.telling);
+    if (this.player) this.player.stop();
+    this.root.remove();
+  }
+}
+
+/** What the drawing says, as a sentence. */
+function unitInWords(numbers, now) {
+  const { unit, cells, form, steps } = numbers;
+  const where = cells > 1 ? ` at row ${now.row}, column ${now.col}` : "";
+  const whose = `${unit.name} of ${unit.path}${where}`;
+  if (form === "other") return `${whose}: ${unitShort(now.keras)}.`;
+  const many = numbers.sources.length + unit.others;
+  const inputs = many === 1 ? "1 input" : `${many.toLocaleString("en")} inputs`;
+  const bias = numbers.bias ? ` and the bias ${unitShort(numbers.bias)}` : "";
+  const made = {
+    convolution: `${inputs}${bias} add up to`, dense: `${inputs}${bias} add up to`, sum: `${inputs} add up to`,
+    product: `${inputs} multiply to`, max: "the largest value of the window is", mean: "the mean of the window is",
+  }[form] || "the value is";
+  const after = now.steps.map(({ value }, k) => `, after ${unitStepName(steps[k])} ${unitShort(value)}`).join("");
+  return `${whose}: ${made} ${unitShort(now.total)}${after}. Keras: ${unitShort(now.keras)}.`;
+}
