@@ -6,11 +6,13 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from streamlit import config
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.media_file_manager import MediaFileManager
+from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,11 +39,19 @@ def pytest_unconfigure(config):
 def nothing_slower_than_the_pages():
     """Spares what Streamlit does around each run of a page and takes longer than the run.
 
-    It collects garbage, which with TensorFlow loaded is much: by itself, and by ``keras.backend.clear_session``, which
-    leaves out what is frozen. And for each visit it looks for components in every installed package.
+    It searches for garbage, twice: by itself, and by ``keras.backend.clear_session``. What TensorFlow and the tests before
+    have left makes that a tenth of a second each; Python searches by itself often enough. And for each visit it looks
+    for components in every installed package.
     """
     config.set_option("runner.postScriptGC", False)
     gc.freeze()
+    clear = script_runner._clean_problem_modules
+
+    def clear_without_searching():
+        with mock.patch.object(gc, "collect"):
+            clear()
+
+    script_runner._clean_problem_modules = clear_without_searching
     manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
