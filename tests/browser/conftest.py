@@ -95,25 +95,34 @@ def wait_until_healthy(process, address, log):
     pytest.fail(f"Streamlit did not start:\n{log.read_text()}")
 
 
+def launch(script, env, log):
+    """Starts a Streamlit server for a script, in a session of its own: its process and its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
+    command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
+    # A full garbage collection after each run of a script takes 0.2 s with TensorFlow loaded.
+    command += ["--browser.gatherUsageStats", "false", "--runner.postScriptGC", "false"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    return process, f"http://127.0.0.1:{port}"
+
+
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory):
     """``serve(script, env=None)`` starts a Streamlit server for a script and returns its address."""
     started = []
 
     def start(script, env=None):
-        port = free_port()
         log = tmp_path_factory.mktemp("streamlit") / "log.txt"
-        command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
-        command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
-        # A full garbage collection after each run of a script takes 0.2 s with TensorFlow loaded.
-        command += ["--browser.gatherUsageStats", "false", "--runner.postScriptGC", "false"]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
-            )
+        process, address = launch(script, env or {}, log)
         started.append(process)
-        address = f"http://127.0.0.1:{port}"
         wait_until_healthy(process, address, log)
         return address
 

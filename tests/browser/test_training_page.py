@@ -4,13 +4,11 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from conftest import DESKTOP, IDLE, PHONE, ROOT, free_port, see, wait_until_healthy, watched_pages
+from conftest import DESKTOP, IDLE, PHONE, ROOT, launch, see, wait_until_healthy, watched_pages
 from test_datasets_page import contrast
 
 from explorer.blocks import RECIPES
@@ -406,17 +404,9 @@ def mortal(tmp_path):
     runs = tmp_path / "runs"
 
     def start():
-        port, log = free_port(), tmp_path / f"log{len(started)}.txt"
-        command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.headless", "true"]
-        command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
-        command += ["--browser.gatherUsageStats", "false"]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "EXPLORER_RUNS_DIR": str(runs), "EXPLORER_SPARE": "1"}
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
-            )
+        log = tmp_path / f"log{len(started)}.txt"
+        process, address = launch(ROOT / "app.py", {"EXPLORER_RUNS_DIR": str(runs), "EXPLORER_SPARE": "1"}, log)
         started.append(process)
-        address = f"http://127.0.0.1:{port}"
         wait_until_healthy(process, address, log)
         return process, address
 
