@@ -39,8 +39,8 @@ def pytest_unconfigure(config):
 def nothing_slower_than_the_pages():
     """Spares what Streamlit does around each run of a page and takes longer than the run.
 
-    It searches for garbage, twice: by itself, and by ``keras.backend.clear_session``. Among what TensorFlow and the tests
-    before have left that takes a tenth of a second each; Python searches by itself often enough. And for each visit it
+    It searches for garbage, twice: by itself, and by ``keras.backend.clear_session``. Among what TensorFlow and earlier
+    tests have left that takes a tenth of a second each; Python searches by itself often enough. And for each visit it
     looks for components in every installed package.
     """
     config.set_option("runner.postScriptGC", False)
