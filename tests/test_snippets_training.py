@@ -55,6 +55,16 @@ def run(tmp_path, monkeypatch):
     return start
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """The names that the plain program of three classes leaves, in ``folder`` what it was given and saved."""
+    folder = tmp_path_factory.mktemp("plain")
+    write_npz(folder)
+    (folder / "program.py").write_text(training_program(TINY, SHAPE, list("abc")), encoding="utf-8")
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
+        return {**runpy.run_path("program.py"), "folder": folder}
+
+
 def made_by(program, x_train=()):
     """What the program makes of a network and its optimizer, without reading pictures or learning."""
 
@@ -115,13 +125,13 @@ def test_dropout_that_was_asked_for_is_there(rate):
     assert [layer.rate for layer in network_of(program).layers if hasattr(layer, "rate")] == [rate] * bool(rate)
 
 
-def test_two_classes_end_in_a_sigmoid_and_more_in_a_softmax(run):
+def test_two_classes_end_in_a_sigmoid_and_more_in_a_softmax(run, plain):
     two = run(training_program(TINY, SHAPE, ["no", "yes"]), classes=2)
     assert two["model"].output_shape == (None, 1)
     assert two["model"].layers[-1].activation is keras.activations.sigmoid
     assert two["model"].loss == "binary_crossentropy"
     assert sorted(set(two["y_train"].tolist())) == [0, 1]
-    three = run(training_program(TINY, SHAPE, list("abc")))
+    three = plain
     assert three["model"].output_shape == (None, 3)
     assert three["model"].layers[-1].activation is keras.activations.softmax
     assert three["model"].loss == "categorical_crossentropy"
@@ -129,8 +139,8 @@ def test_two_classes_end_in_a_sigmoid_and_more_in_a_softmax(run):
     for left in (two, three):
         loss, accuracy = left["model"].evaluate(left["x_test"], left["y_test"], verbose=0)
         assert (left["loss"], left["accuracy"]) == pytest.approx((loss, accuracy))
-        kept = keras.models.load_model("network.keras")
         assert len(left["history"].history["val_loss"]) == 1
+    kept = keras.models.load_model(plain["folder"] / "network.keras")
     assert np.array_equal(kept.predict(three["x_test"], verbose=0), three["model"].predict(three["x_test"], verbose=0))
 
 
@@ -221,7 +231,7 @@ def test_a_grey_picture_has_no_colours_to_change(run):
     assert "train" not in left
 
 
-def test_a_tenth_is_held_out_where_nothing_is_to_validate_with(run):
+def test_a_tenth_is_held_out_where_nothing_is_to_validate_with(run, plain):
     left = run(training_program(TINY, SHAPE, list("abc")), sizes=(30, 0, 0))
     assert (len(left["x_train"]), len(left["x_val"])) == (27, 3)
     together = np.concatenate([left["x_train"], left["x_val"]]).reshape(30, -1)
@@ -229,8 +239,7 @@ def test_a_tenth_is_held_out_where_nothing_is_to_validate_with(run):
     assert sorted(map(bytes, together)) == sorted(map(bytes, file["x_train"].reshape(30, -1)))
     answers = {bytes(x): y for x, y in zip(file["x_train"], file["y_train"], strict=True)}
     assert [answers[bytes(x)] for x in left["x_val"]] == left["y_val"].argmax(1).tolist()
-    whole = run(training_program(TINY, SHAPE, list("abc")))
-    assert (len(whole["x_train"]), len(whole["x_val"])) == (30, 10)
+    assert (len(plain["x_train"]), len(plain["x_val"])) == (30, 10)
 
 
 def test_size_and_number_of_pictures_are_those_of_the_run(run):
