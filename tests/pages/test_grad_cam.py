@@ -355,6 +355,7 @@ def test_picture_and_network_follow_from_page_to_page(open_app):
     assert not at.exception
 
 
+@pytest.mark.slow
 def test_an_uploaded_network_is_explained(flat):
     network = Classifier(NETWORKS["two_levels"](), ("ant", "bee", "fly"), "insects")
     at = start(flat)

@@ -7,7 +7,7 @@ from explorer.ui import attribution_options, feature_options, filter_options
 from explorer.ui.feature_strip import CLASSES
 from tests.pages.visiting import Visits, component, looked, said
 
-QUICK = ("EfficientNetLite0", "MobileNetV3Small")
+QUICK = ("MobileNetV3Small",)
 PUBLISHED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in PRETRAINED]
 FEATURE_MAPS = Visits("feature_maps", feature_options.TABS)
 GRAD_CAM = Visits("grad_cam", attribution_options.TABS)
