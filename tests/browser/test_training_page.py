@@ -438,6 +438,7 @@ def test_a_run_goes_on_while_the_app_is_killed_and_started_again(mortal, new_pag
     assert len([event for event in run.events() if event["event"] == "started"]) == 1
 
 
+@pytest.mark.slow
 def test_two_visitors_train_at_once_a_third_waits_and_each_sees_their_own(serve, profile, tmp_path):
     runs = tmp_path / "runs"
     hosted = {"EXPLORER_PROFILE": "hosted", "EXPLORER_RUNS_DIR": str(runs), "EXPLORER_RUNS_AT_ONCE": "2"}
