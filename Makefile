@@ -7,10 +7,10 @@ PORT ?= 8501
 # Only this machine can reach the app: the local profile opens files that a stranger must not send.
 ADDRESS ?= localhost
 REQUIREMENTS ?= requirements.txt
-# Tests run in so many processes, each file in one of them; those with a browser one after the other, for it takes both
-# cores of a small machine by itself.
+# Tests run in so many processes, each file in one of them. The files keep their order, for xdist's own begins the long
+# ones with few tests last.
 JOBS ?= 2
-PARALLEL := -n $(JOBS) --dist loadfile
+PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.run-$(notdir $(REQUIREMENTS))
 DEV_STAMP := $(VENV)/.dev
@@ -30,7 +30,7 @@ run: $(RUN_STAMP) ## install what is missing and open the app on http://localhos
 
 test: $(DEV_STAMP) ## unit tests, doctests, page tests; browser tests too where a Chromium is found
 	$(BIN)/python -m pytest -m "not slow and not browser" $(PARALLEL)
-	$(BIN)/python -m pytest -m "not slow" tests/browser
+	$(BIN)/python -m pytest -m "not slow" tests/browser $(PARALLEL)
 
 slow-test: $(DEV_STAMP) ## the tests that build every published network: a few minutes
 	$(BIN)/python -m pytest -m slow tests -n $(JOBS) --dist load
@@ -42,7 +42,7 @@ check: $(DEV_STAMP) ## lint, floors, types
 	$(BIN)/mypy
 
 browser-test: $(DEV_STAMP) ## the tests that drive a real Chromium; a skip is a failure
-	EXPLORER_REQUIRE_BROWSER=1 $(BIN)/python -m pytest tests/browser
+	EXPLORER_REQUIRE_BROWSER=1 $(BIN)/python -m pytest tests/browser $(PARALLEL)
 
 bench: $(DEV_STAMP) $(PEERS_STAMP) ## ratios, each measured in one run
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_kernels.py

@@ -22,8 +22,13 @@ FOLDERS = ("EXPLORER_CACHE_DIR", "EXPLORER_DATA_DIR", "EXPLORER_RUNS_DIR")
 
 
 def pytest_configure(config):
-    """One folder for the whole session, set before anything is imported; the servers of browser tests inherit it."""
-    if not hasattr(config, "workerinput"):  # workers of pytest-xdist have their parent's
+    """One folder for the whole session, set before anything is imported; the servers of browser tests inherit it.
+
+    Workers of pytest-xdist have their parent's, and each its own runs in it.
+    """
+    if hasattr(config, "workerinput"):
+        os.environ["EXPLORER_RUNS_DIR"] += f"/{config.workerinput['workerid']}"
+    else:
         config.written_to = tempfile.mkdtemp(prefix="convnet-explorer-tests-")
         for variable in FOLDERS:
             os.environ[variable] = f"{config.written_to}/{variable.lower()}"
