@@ -37,7 +37,7 @@ PATIENCE = 15_000
 
 
 def pytest_collection_modifyitems(items):
-    """Training waits most, so it comes first of this folder: where files run two at a time, the others fill its time."""
+    """Training waits most, so it comes first of this folder: where two files run at a time, others fill its time."""
     ours = [item for item in items if HERE in item.path.parents]
     for item in ours:
         item.add_marker(pytest.mark.browser)
