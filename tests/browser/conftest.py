@@ -37,12 +37,9 @@ PATIENCE = 15_000
 
 
 def pytest_collection_modifyitems(items):
-    """Training waits most, so it comes first of this folder: where two files run at a time, others fill its time."""
-    ours = [item for item in items if HERE in item.path.parents]
-    for item in ours:
-        item.add_marker(pytest.mark.browser)
-    sorted_ours = iter(sorted(ours, key=lambda item: item.path.name != "test_training_page.py"))
-    items[:] = [next(sorted_ours) if HERE in item.path.parents else item for item in items]
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
 
 
 def missing(reason):
