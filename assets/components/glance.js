@@ -9,7 +9,7 @@ const HINTS = {
 
 class Glance {
   constructor(host) {
-    Object.assign(this, { drawn: null, sprites: new Map(), pointed: null, focused: null, selected: null, waiting: false, at: null, left: 0 });
+    Object.assign(this, { drawn: null, sprites: new Map(), pointed: null, focused: null, selected: null, unit: null, waiting: false, at: null, left: 0 });
     this.noMouse = window.matchMedia("(hover: none)");
     this.picture = new GlancePicture();
     this.panel = new GlancePanel((picked) => (picked.do === "fold" ? this.fold() : this.pick(picked)));
@@ -85,7 +85,7 @@ class Glance {
     this.sent = sent;
     this.notes ??= Boolean(sent.notes);
     this.selected = sent.selected ? `${sent.selected.path}#${sent.selected.channel}` : null;
-    this.waiting = false;
+    Object.assign(this, { unit: sent.unit, waiting: false });
     if (drawn !== this.drawn || themeOf(this.root).dark !== this.picture.ink.theme.dark) {
       this.drawn = drawn;
       this.draw();
@@ -160,11 +160,11 @@ class Glance {
 
   /** Lights what is pointed at, or focused, or else selected; shows lens, notes and the unfolded channel. */
   show() {
-    const { picture, sent } = this;
+    const { picture } = this;
     if (!picture.layout) return;
     const looked = picture.stop(this.pointed) || picture.stop(this.focused);
     const selected = picture.stop(this.selected);
-    const unfolded = selected && (this.waiting || sent.unit) ? selected : null;
+    const unfolded = this.isUnfolded() && selected ? selected : null;
     const channel = looked && looked.k >= 0 ? looked : null;
     const state = unfolded ? "unfolded" : channel ? "pointed" : selected ? "selected" : "none";
     const extra = selected ? [drawRing(selected.box, picture.ink, false)] : [];
@@ -185,15 +185,15 @@ class Glance {
   }
 
   showUnit(stop, extra) {
-    const open = stop && this.sent.unit && !this.waiting;
+    const open = stop && this.unit && !this.waiting;
     this.scroller.classList.toggle("unfolded", Boolean(open));
     let height = this.layout.height;
     if (open) {
       const shownAs = { theme: this.picture.ink.theme, notes: this.notes, vertical: this.layout.vertical };
       const view = [this.scroller.scrollLeft, this.scroller.scrollLeft + this.scroller.clientWidth];
-      if (this.panelFor !== stop.node || this.panelUnit !== this.sent.unit || this.panelNotes !== this.notes) {
-        Object.assign(this, { panelFor: stop.node, panelUnit: this.sent.unit, panelNotes: this.notes });
-        this.placed = this.panel.show(this.sent.unit, this.sent.columns[stop.column], stop.k, stop.box, this.layout.boxes[stop.column], view, shownAs);
+      if (this.panelFor !== stop.node || this.panelUnit !== this.unit || this.panelNotes !== this.notes) {
+        Object.assign(this, { panelFor: stop.node, panelUnit: this.unit, panelNotes: this.notes });
+        this.placed = this.panel.show(this.unit, this.sent.columns[stop.column], stop.k, stop.box, this.layout.boxes[stop.column], view, shownAs);
       }
       const { accent } = this.picture.ink.theme;
       extra.push(glanceNode("path", { d: leaderPath(stop.box, this.placed.place, this.placed.height), fill: "none", stroke: accent, "stroke-width": 1.6 }));
@@ -255,19 +255,23 @@ class Glance {
     if (k < 0) return this.pick({ do: node.dataset.do, id: node.dataset.group });
     const { look, path, channels } = this.sent.columns[column];
     if (look === "picture") return undefined;
-    if (key === this.selected) return this.fold();
+    if (key === this.selected && this.isUnfolded()) return this.fold();
     this.selected = key;
     this.waiting = true;
     this.show();
     return this.pick({ do: "unfold", path, channel: channels[k] });
   }
 
+  /** Whether the selected channel's sums are there, or on their way. */
+  isUnfolded() {
+    return Boolean(this.selected && (this.waiting || this.unit));
+  }
+
   fold() {
-    if (!this.selected) return;
+    if (!this.isUnfolded()) return;
     const held = this.panel.root.contains(this.root.getRootNode().activeElement);
-    const key = this.selected;
-    Object.assign(this, { selected: null, waiting: false });
-    if (held) this.settle(key, true);
+    Object.assign(this, { unit: null, waiting: false });
+    if (held) this.settle(this.selected, true);
     this.show();
     this.pick({ do: "fold" });
   }
@@ -277,7 +281,7 @@ class Glance {
       event.preventDefault();
       return;
     }
-    if (event.key === "Escape" && this.selected) {
+    if (event.key === "Escape" && this.isUnfolded()) {
       event.preventDefault();
       this.fold();
       return;

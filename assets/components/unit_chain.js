@@ -24,7 +24,8 @@ function unitStepRemark(step) {
   if (step.kind !== "activation" || !step.f) return null;
   const top = Math.max(...step.curve[1]);
   const flat = step.f(1e6);
-  if (/^relu6?$/i.test(step.name)) return Number.isFinite(flat) && flat < 1e5 && flat <= top * 1.001 ? ["below 0 becomes 0,", `above ${unitShort(flat, 2)} becomes ${unitShort(flat, 2)}`] : ["negative becomes 0"];
+  const most = unitShort(flat, 2);
+  if (/^relu6?$/i.test(step.name)) return flat <= top * 1.001 ? ["below 0 becomes 0,", `above ${most} becomes ${most}`] : ["negative becomes 0"];
   if (/^sigmoid$/i.test(step.name)) return ["squeezed between", "0 and 1"];
   if (/^tanh$/i.test(step.name)) return ["squeezed between", "−1 and 1"];
   if (/leaky/i.test(step.name)) return ["negative becomes small"];
@@ -113,13 +114,16 @@ class UnitChain {
       const values = last ? numbers.result : numbers.total;
       const scale = last ? this.resultScale : this.totalScale;
       const title = last ? "result" : { max: "largest", mean: "mean" }[numbers.form] || "sum";
-      const tile = new UnitTile(pen, { x, y: y - side / 2, side, rows: numbers.rows, cols: numbers.cols, values, scale, name: title, frame: last ? 2 : 1, told: false });
+      const { rows, cols } = numbers;
+      const look = { scale, name: title, frame: last ? 2 : 1, told: false };
+      const tile = new UnitTile(pen, { x, y: y - side / 2, side, rows, cols, values, ...look });
       tile.mark(1, 1);
       this.outputs.push(tile);
       const ramp = numbers.cells > 1 ? scale : null;
       this.root.append(tile.root, unitHeading(pen, x, y - side / 2 - (ramp ? 0 : -14), side, title, ramp));
     }
-    const value = pen.text(x + item.width / 2, y + at.map / 2 + 18, "", { anchor: "middle", size: 12, digits: true, weight: item.kind === "result" ? 700 : 400 });
+    const weight = item.kind === "result" ? 700 : 400;
+    const value = pen.text(x + item.width / 2, y + at.map / 2 + 18, "", { anchor: "middle", size: 12, digits: true, weight });
     const read = { total: (now) => now.total, step: (now) => now.steps[item.index].value, result: (now) => now.output }[item.kind];
     this.values.push({ value, read });
     this.root.append(value);
@@ -135,7 +139,10 @@ class UnitChain {
     this.root.append(group);
     if (step.normalisation) group.append(...this.formula(step, middle, y, width));
     else if (step.curve) group.append(...this.curve(step, index, x, y - high / 2, width, high));
-    else group.append(pen.text(middle, y + 4, step.kind === "same" ? "no change" : "as Keras has it", { anchor: "middle", size: 10.5, colour: pen.faint, room: width - 8 }));
+    else {
+      const words = step.kind === "same" ? "no change" : "as Keras has it";
+      group.append(pen.text(middle, y + 4, words, { anchor: "middle", size: 10.5, colour: pen.faint, room: width - 8 }));
+    }
     if (step.kind === "activation") this.activation = { step, x: middle, y: y + at.map / 2 };
   }
 

@@ -6,7 +6,8 @@ class UnitDense {
     Object.assign(this, { pen, numbers });
     const { unit } = numbers;
     const wide = !room.vertical && (unit.softmax || numbers.steps.length > 0);
-    const width = wide ? Math.round((room.width - 16) * (unit.softmax ? (room.width < 760 ? 0.51 : 0.55) : 0.62)) : Math.min(room.width - 16, 620);
+    const share = unit.softmax ? (room.width < 760 ? 0.51 : 0.55) : 0.62;
+    const width = wide ? Math.round((room.width - 16) * share) : Math.min(room.width - 16, 620);
     const label = Math.round(width * (room.vertical ? 0.27 : 0.25));
     const detail = unitClip(Math.round(width * 0.27), 96, 140);
     this.heading = pen.text(UNIT_EDGE, 16, "The sum, largest terms first", { size: 13, weight: 600 });
@@ -18,7 +19,7 @@ class UnitDense {
     this.outputs = [];
     const line = lines.findIndex(({ role }) => role === "sum");
     const sum = { x: UNIT_EDGE + width + 8, y: at.y + (line + 0.5) * at.pitch };
-    if (room.notes) this.note(at, sum.y, room);
+    if (room.notes) this.note(at, room);
     if (unit.softmax) this.softmax(sum, wide, room);
     else if (numbers.steps.length) this.activation(sum, wide, room);
   }
@@ -33,16 +34,17 @@ class UnitDense {
     ];
   }
 
-  note({ x, width }, y, room) {
+  note({ x, width }, room) {
     if (room.vertical) return;
-    const right = x + width;
-    this.root.append(this.pen.text(right, 16, "blue adds, red takes away", { size: 11, italic: true, anchor: "end", colour: this.pen.faint, "data-note": "" }));
+    const look = { size: 11, italic: true, anchor: "end", colour: this.pen.faint, "data-note": "" };
+    this.root.append(this.pen.text(x + width, 16, "blue adds, red takes away", look));
   }
 
   softmax(sum, wide, room) {
     const { pen, numbers } = this;
     const { softmax } = numbers.unit;
-    const at = wide ? { x: sum.x + 44, y: 16, width: room.width - UNIT_EDGE - sum.x - 50 } : { x: UNIT_EDGE + 4, y: this.bottom + 28, width: room.width - 24 };
+    const beside = { x: sum.x + 44, y: 16, width: room.width - UNIT_EDGE - sum.x - 50 };
+    const at = wide ? beside : { x: UNIT_EDGE + 4, y: this.bottom + 28, width: room.width - 24 };
     this.classes = new UnitSoftmax(pen, softmax, at);
     this.root.append(this.classes.root);
     const mine = softmax.classes.findIndex(([, , , chosen]) => chosen);
@@ -96,14 +98,16 @@ class UnitAlone {
     const reach = unitReach([numbers.result]);
     const scale = unitScale(reach, reach[0] < 0, pen.theme.dark);
     const side = 72;
-    const tile = new UnitTile(pen, { x: UNIT_EDGE, y: 40, side, rows: numbers.rows, cols: numbers.cols, values: numbers.result, scale, name: "result", frame: 2 });
+    const { rows, cols, result: values } = numbers;
+    const tile = new UnitTile(pen, { x: UNIT_EDGE, y: 40, side, rows, cols, values, scale, name: "result", frame: 2 });
     tile.mark(1, 1);
     this.outputs = [tile];
     const left = UNIT_EDGE + side + 24;
-    const words = [`How a ${unit.kind} layer makes its values`, "is not unfolded here: this is its result."];
+    const words = [`The arithmetic of ${unit.kind}`, "is not unfolded here. This is its result."];
     const lines = words.map((line, k) => pen.text(left, 62 + 17 * k, line, { size: 12, colour: pen.faint, room: room.width - left - UNIT_EDGE }));
     this.value = pen.text(left, 104, "", { size: 12, digits: true, "data-testid": "unit-keras" });
-    this.root = unitNode("g", {}, tile.root, unitHeading(pen, UNIT_EDGE, 40, side, "result", numbers.cells > 1 ? scale : null), ...lines, this.value);
+    const heading = unitHeading(pen, UNIT_EDGE, 40, side, "result", numbers.cells > 1 ? scale : null);
+    this.root = unitNode("g", {}, tile.root, heading, ...lines, this.value);
     this.bottom = 40 + side + 16;
     this.numbers = numbers;
   }

@@ -6,7 +6,8 @@ const UNIT_EDGE = 8;
 /** Short remarks on the first row, by what happens in it. */
 function unitRowRemark(numbers) {
   const { form, geometry } = numbers;
-  if (form === "convolution") return geometry.size[0] * geometry.size[1] === 1 ? ["every cell × one number"] : ["slide the slice over the map,", "multiply and add"];
+  const one = geometry && geometry.size[0] * geometry.size[1] === 1;
+  if (form === "convolution") return one ? ["every cell × one number"] : ["slide the slice over the map,", "multiply and add"];
   if (form === "max" || form === "mean") return numbers.cells > 1 ? ["slide the window over the map"] : null;
   return null;
 }
@@ -75,7 +76,8 @@ class UnitMaps {
       this.root.append(rows.wires(this.plus, bus), this.sign(this.plus, 1), pen.arrow(`M${this.plus.x + UNIT_PLUS + 3},${y} H${x - 5}`));
     } else {
       const { x: from, y: middle } = rows.sockets[0];
-      this.root.append(pen.arrow(`M${from + 6},${middle} H${bus.x - 10} q10,0 10,10 V${bus.y - 10} q0,10 -10,10 H24 q-10,0 -10,10 V${y - 10} q0,10 10,10 H${x - 5}`));
+      const down = `M${from + 6},${middle} H${bus.x - 10} q10,0 10,10 V${bus.y - 10} q0,10 -10,10`;
+      this.root.append(pen.arrow(`${down} H24 q-10,0 -10,10 V${y - 10} q0,10 10,10 H${x - 5}`));
     }
     this.chain = new UnitChain(pen, numbers, { x, y, right: room.width - UNIT_EDGE, map: this.map }, this.totalScale());
     this.root.append(this.chain.root);
@@ -85,15 +87,22 @@ class UnitMaps {
   sign({ x, y }, side) {
     const { pen, numbers } = this;
     const arm = 4.5;
-    const d = numbers.form === "product" ? `M${x - 4},${y - 4} l8,8 M${x - 4},${y + 4} l8,-8` : `M${x - arm},${y} h${2 * arm} M${x},${y - arm} v${2 * arm}`;
+    const cross = `M${x - 4},${y - 4} l8,8 M${x - 4},${y + 4} l8,-8`;
+    const d = numbers.form === "product" ? cross : `M${x - arm},${y} h${2 * arm} M${x},${y - arm} v${2 * arm}`;
     const circle = unitNode("circle", { cx: x, cy: y, r: UNIT_PLUS, fill: pen.theme.paper, stroke: pen.ink, "stroke-width": 1.4 });
     const group = unitNode("g", {}, circle, pen.path(d, { stroke: pen.ink, "stroke-width": 1.6 }));
     if (numbers.form !== "convolution" || numbers.bias === 0) return group;
-    const end = y + side * 40;
+    const above = side < 0;
+    const end = above ? y - 40 : y + 30;
+    const look = { size: 10.5, colour: pen.faint };
+    const number = unitShort(numbers.bias, 3);
+    const words = above
+      ? [pen.text(x, end - 9, `bias ${number}`, { ...look, anchor: "middle" })]
+      : [pen.text(2, end + 16, "bias", look), pen.text(2, end + 29, number, look)];
     group.append(
       pen.path(`M${x},${y + side * (UNIT_PLUS + 1)} V${end}`, { stroke: pen.sign(numbers.bias) }),
       unitNode("circle", { cx: x, cy: end, r: 4.5, fill: pen.sign(numbers.bias), stroke: pen.theme.paper }),
-      pen.text(side < 0 ? x : Math.max(x - 20, 2), end + (side < 0 ? -9 : 17), `bias ${unitShort(numbers.bias, 3)}`, { size: 10.5, anchor: side < 0 ? "middle" : "start", colour: pen.faint }),
+      ...words,
     );
     return group;
   }
@@ -112,7 +121,8 @@ class UnitMaps {
     if (this.plus && !room.vertical && !chain.wrapped && this.numbers.form !== "product") {
       const y = this.plus.y + map / 2 + 40;
       const lines = this.numbers.form === "convolution" && this.numbers.bias !== 0 ? ["add all of them", "and the bias"] : ["add all of them"];
-      this.root.append(pen.remark(this.plus.x + 10, y, lines, `M${this.plus.x + 6},${y - 4} Q${this.plus.x - 3},${y - 8} ${this.plus.x},${this.plus.y + UNIT_PLUS + 3}`));
+      const { x, y: top } = this.plus;
+      this.root.append(pen.remark(x + 10, y, lines, `M${x + 6},${y - 4} Q${x - 3},${y - 8} ${x},${top + UNIT_PLUS + 3}`));
       this.noted = Math.max(this.noted, y + 13);
     }
     const words = chain.activation && unitStepRemark(chain.activation.step);
@@ -130,11 +140,12 @@ class UnitMaps {
     const { pen, numbers, room } = this;
     const beside = !room.vertical && !this.below;
     // A short way to the result leaves room on its right.
-    const after = !room.vertical && numbers.form !== "convolution" && room.width - this.chain.right > 420;
+    const after = !room.vertical && numbers.form !== "convolution" && room.width - this.chain.right > 380;
     const x = after ? this.chain.right + 56 : beside ? this.plus.x - 2 : UNIT_EDGE;
     const y = after ? 2 : (beside ? this.noted : Math.max(this.noted, this.rowsBottom)) + 22;
     const width = room.width - UNIT_EDGE - x;
-    this.panel = new UnitPanel(pen, numbers, { x, y, width }, this.hands, { input: (source) => this.rows.scaleOf(source), weight: this.rows.weightScale });
+    const scales = { input: (source) => this.rows.scaleOf(source), weight: this.rows.weightScale };
+    this.panel = new UnitPanel(pen, numbers, { x, y, width }, this.hands, scales);
     this.root.append(this.panel.root);
     this.bottom = Math.max(this.panel.bottom, this.rowsBottom, this.noted) + 8;
   }
@@ -148,47 +159,5 @@ class UnitMaps {
     this.rows.look(now, chosen, covered);
     this.chain.look(now, covered);
     this.panel.look(now, chosen);
-  }
-}
-
-/** The arithmetic of one value: its heading with the Play button, patch × slice, and the ledger. */
-class UnitPanel {
-  constructor(pen, numbers, at, hands, scales) {
-    Object.assign(this, { pen, numbers, at, scales });
-    const { player } = hands;
-    const button = player ? player.button(at.x, at.y) : null;
-    this.heading = pen.text(at.x + (button ? 84 : 0), at.y + 16, "", { size: 13, weight: 600, room: at.width });
-    this.hint = pen.text(at.x + at.width, at.y + 16, "", { size: 11, anchor: "end", colour: pen.faint });
-    this.root = unitNode("g", { "data-testid": "unit-panel" }, this.heading, this.hint, ...(button ? [button] : []));
-    const top = at.y + 38;
-    let left = at.x;
-    let y = top;
-    if (numbers.tabled && numbers.form !== "dense") {
-      this.grids = new UnitGrids(pen, numbers, { x: at.x, y: top, width: at.width });
-      this.root.append(this.grids.root);
-      const beside = Math.max(this.grids.width, 190) + 36;
-      if (at.width - beside >= UNIT_LEDGER - 36) left = at.x + beside;
-      else y = this.grids.bottom + 8;
-    }
-    const width = Math.min(at.x + at.width - left, 460);
-    this.pickable = numbers.sources.length > 1 && (numbers.form === "convolution" || numbers.form === "sum");
-    const lines = unitLedgerLines(numbers, hands.choose);
-    this.ledger = new UnitWaterfall(pen, { x: left, y, width, pitch: 20, label: Math.min(width * 0.42, 170), detail: 0 }, lines);
-    this.root.append(this.ledger.root);
-    this.bottom = Math.max(this.ledger.bottom, this.grids ? this.grids.bottom : 0);
-  }
-
-  look(now, chosen) {
-    const { numbers } = this;
-    const noun = { max: "largest value", mean: "mean", copy: "value", picture: "pixel", product: "product" }[numbers.form] || "sum";
-    this.heading.textContent = `The ${noun}${numbers.cells > 1 ? ` at row ${now.row}, column ${now.col}` : ""}`;
-    if (this.grids) this.grids.fill(numbers.sources[chosen], chosen, now, this.scales.input(numbers.sources[chosen]), this.scales.weight);
-    this.ledger.fill(unitLedgerValues(numbers, now), this.pickable ? chosen : -1);
-    this.ledger.compare(now.output, now.keras, numbers.agrees(now.output, now.keras));
-  }
-
-  /** Says how to look elsewhere, where there is room for it. */
-  advise(words) {
-    this.hint.textContent = this.at.width >= 480 && this.numbers.cells > 1 ? words : "";
   }
 }

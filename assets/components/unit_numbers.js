@@ -65,16 +65,23 @@ class UnitNumbers {
     this.maps = unit.shape.length === 2;
     [this.rows, this.cols] = this.maps ? unit.shape : [1, 1];
     this.cells = this.rows * this.cols;
-    this.bias = unit.bias;
+    this.bias = unit.bias ?? NaN;
     this.result = unitFloats(unit.result);
     this.rest = unitFloats(unit.rest);
     this.given = unitFloats(unit.total);
     // A step that pads or crops: the sum and the result have different cells.
     if (this.rest.length !== this.cells || this.given.length !== this.cells) this.form = "other";
-    this.steps = this.form === "other" ? [] : unit.steps.map((step) => ({ ...step, after: unitFloats(step.after), f: unitActivation(step) }));
+    this.steps = this.form === "other" ? [] : unit.steps.map((step) => this.step(step));
     this.sources = this.form === "other" ? [] : unit.sources.map((source) => this.source(source));
-    this.scale = this.result.reduce((most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most), 1);
+    const [low, high] = unitReach([this.result]);
+    this.scale = Math.max(1, -low, high);
     this.total = this.form === "other" ? this.result : this.addUp();
+  }
+
+  step(sent) {
+    const { normalisation: n } = sent;
+    const numbers = n && { mean: n.mean ?? NaN, deviation: n.deviation ?? NaN, gain: n.gain ?? NaN, offset: n.offset ?? NaN };
+    return { ...sent, normalisation: numbers, after: unitFloats(sent.after), f: unitActivation(sent) };
   }
 
   source(sent) {
@@ -94,7 +101,9 @@ class UnitNumbers {
     if (form === "convolution") return this.convolved(source);
     if (form === "max" || form === "mean") return this.pooled(source);
     const weight = source.weights ? source.weights[0] : 1;
-    return Float64Array.from(source.values, (value) => value * weight);
+    const part = new Float64Array(source.values);
+    for (let k = 0; k < part.length; k += 1) part[k] *= weight;
+    return part;
   }
 
   convolved({ values, weights, height, width }) {
@@ -144,7 +153,8 @@ class UnitNumbers {
 
   addUp() {
     const product = this.form === "product";
-    const total = Float64Array.from(this.rest, (value) => (product ? 1 : value + this.bias));
+    const total = new Float64Array(this.rest);
+    for (let k = 0; k < total.length; k += 1) total[k] = product ? 1 : total[k] + this.bias;
     for (const { part } of this.sources) {
       for (let k = 0; k < total.length; k += 1) total[k] = product ? total[k] * part[k] : total[k] + part[k];
     }

@@ -36,7 +36,8 @@ class UnitPlayer {
   dress() {
     const { x, y } = this.corner;
     this.word.textContent = this.running ? "Pause" : "Play";
-    this.icon.setAttribute("d", this.running ? `M${x},${y} h3.2 v10 h-3.2 Z M${x + 6},${y} h3.2 v10 h-3.2 Z` : `M${x},${y - 0.5} l9,5.5 l-9,5.5 Z`);
+    const bars = `M${x},${y} h3.2 v10 h-3.2 Z M${x + 6},${y} h3.2 v10 h-3.2 Z`;
+    this.icon.setAttribute("d", this.running ? bars : `M${x},${y - 0.5} l9,5.5 l-9,5.5 Z`);
     this.root.setAttribute("aria-label", this.running ? "Pause" : "Play: slide the window over the map");
     this.root.setAttribute("aria-pressed", this.running);
   }

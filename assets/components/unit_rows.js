@@ -81,7 +81,8 @@ class UnitRows {
     const room = numbers.form === "convolution" ? wide : Math.max(wide, 150);
     const name = pen.text(columns.input, y - 5, source.name, { size: 11, room, colour: pen.faint });
     const shape = { rows: source.height, cols: source.width };
-    const tile = new UnitTile(pen, { x: columns.input, y, side: map, ...shape, values: source.values, scale: this.scaleOf(source), name: source.name });
+    const given = { values: source.values, scale: this.scaleOf(source), name: source.name };
+    const tile = new UnitTile(pen, { x: columns.input, y, side: map, ...shape, ...given });
     const window = numbers.window(0, 0);
     tile.mark(window.rows, window.cols);
     const several = numbers.sources.length > 1;
@@ -110,7 +111,8 @@ class UnitRows {
     }
     this.rows.push({ wash, name, group });
     this.tiles.push(tile);
-    this.sockets.push({ x: columns.end, y: middle });
+    const bare = numbers.form !== "convolution" && !unitTag(numbers, source);
+    this.sockets.push({ x: bare ? columns.input + map : columns.end, y: middle });
     this.root.append(group);
   }
 
@@ -128,11 +130,21 @@ class UnitRows {
       const rgb = this.weightScale.rgb(weight);
       const [cx, cy] = [x + (k % cols) * cell, y + Math.floor(k / cols) * cell];
       grid.append(pen.rect(cx, cy, cell - gap, cell - gap, { fill: cssColour(rgb) }));
-      if (one) grid.append(pen.text(cx + cell / 2, cy + cell / 2 + 3.5, unitShort(weight, 2), { anchor: "middle", size: 10, digits: true, colour: unitInkOn(rgb) }));
+      if (!one) return;
+      const look = { anchor: "middle", size: 10, digits: true, colour: unitInkOn(rgb) };
+      grid.append(pen.text(cx + cell / 2, cy + cell / 2 + 3.5, unitShort(weight, 2), look));
     });
-    const words = source.weights.length > 64 ? "" : Array.from({ length: rows }, (_, i) => Array.from(source.weights.slice(i * cols, (i + 1) * cols), (w) => unitShort(w, 3)).join("  ")).join("\n");
-    grid.append(pen.rect(x, y, cols * cell - gap, rows * cell - gap, { fill: "transparent", stroke: pen.hair }), pen.hint(`slice of the kernel\n${words}`));
+    const frame = pen.rect(x, y, cols * cell - gap, rows * cell - gap, { fill: "transparent", stroke: pen.hair });
+    grid.append(frame, pen.hint(this.sliceInWords(source.weights)));
     return grid;
+  }
+
+  /** The numbers of a slice, row by row. */
+  sliceInWords(weights) {
+    const [rows, cols] = this.numbers.geometry.size;
+    if (rows * cols > 64) return "slice of the kernel";
+    const line = (i) => Array.from(weights.slice(i * cols, (i + 1) * cols), (weight) => unitShort(weight, 3)).join("  ");
+    return ["slice of the kernel", ...Array.from({ length: rows }, (_, i) => line(i))].join("\n");
   }
 
   tag(lines, middle) {
@@ -140,7 +152,8 @@ class UnitRows {
     const wide = columns.slice;
     const high = 12 + 14 * lines.length;
     const box = pen.rect(columns.kernel, middle - high / 2, wide, high, { rx: 6, fill: pen.theme.paper, stroke: pen.line });
-    const words = lines.map((line, k) => pen.text(columns.kernel + wide / 2, middle - high / 2 + 17 + 14 * k, line, { anchor: "middle", room: wide - 6 }));
+    const [x, y] = [columns.kernel + wide / 2, middle - high / 2 + 17];
+    const words = lines.map((line, k) => pen.text(x, y + 14 * k, line, { anchor: "middle", room: wide - 6 }));
     const from = columns.input + this.map + 4;
     return unitNode("g", {}, pen.arrow(`M${from},${middle} H${columns.kernel - 4}`), box, ...words);
   }
@@ -151,13 +164,15 @@ class UnitRows {
     const middle = y + map / 2;
     const end = columns.part ? columns.part - 12 : columns.end;
     const many = others === 1 ? ["the other input"] : [`the other ${others.toLocaleString("en")}`, "inputs together"];
-    const words = many.map((line, k) => pen.text(end, middle - 4 + 14 * k, line, { anchor: "end", size: 11, colour: pen.faint }));
-    const { high } = this.restScale;
-    words.push(pen.text(end, middle - 4 + 14 * many.length, `±${unitShort(high, 3)}`, { anchor: "end", size: 9, colour: pen.faint, digits: true }));
+    const look = { anchor: "end", size: 11, colour: pen.faint };
+    const words = many.map((line, k) => pen.text(end, middle - 4 + 14 * k, line, look));
+    const reach = `±${unitShort(this.restScale.high, 3)}`;
+    words.push(pen.text(end, middle - 4 + 14 * many.length, reach, { ...look, size: 9, digits: true }));
     this.root.append(...words);
     if (columns.part) {
-      const given = { rows: numbers.rows, cols: numbers.cols, values: numbers.rest, scale: this.restScale, name: "what the other inputs give together" };
-      const tile = new UnitTile(pen, { x: columns.part, y, side: map, ...given });
+      const { rows, cols, rest: values } = numbers;
+      const name = "what the other inputs give together";
+      const tile = new UnitTile(pen, { x: columns.part, y, side: map, rows, cols, values, scale: this.restScale, name });
       tile.mark(1, 1);
       this.outputs.push(tile);
       this.root.append(tile.root);
@@ -168,7 +183,8 @@ class UnitRows {
   /** Lines from the rows to the plus sign at `to`; in a narrow drawing they run down on the right and come back below. */
   wires(to, bus) {
     const paths = this.sockets.map(({ x, y }) => {
-      if (bus) return `M${x + 6},${y} H${bus.x - 14} q14,0 14,14 V${bus.y - 14} q0,14 -14,14 H${to.x + 14} q-14,0 -14,14 V${to.y - UNIT_PLUS - 1}`;
+      const down = bus && `M${x + 6},${y} H${bus.x - 14} q14,0 14,14 V${bus.y - 14} q0,14 -14,14`;
+      if (bus) return `${down} H${to.x + 14} q-14,0 -14,14 V${to.y - UNIT_PLUS - 1}`;
       const [from, end] = [x + 6, to.x - UNIT_PLUS - 1];
       const bend = from + (end - from) * 0.55;
       return `M${from},${y} C${bend},${y} ${bend},${to.y} ${end},${to.y}`;

@@ -15,12 +15,14 @@ class UnitSoftmax {
     const left = at.x + columns.name + columns.score + 12;
     const room = Math.max(at.width - columns.name - columns.score - columns.number - 20, 20);
     const number = at.x + at.width;
+    const formula = soft ? (room < 110 ? "share of e^logit" : "e^logit, as a share of all") : "1 / (1 + e^−logit)";
     this.root.append(
       pen.text(at.x, at.y, title, { weight: 600, size: 12 }),
       pen.text(at.x + columns.name + columns.score, at.y + 20, "logit", { anchor: "end", size: 10.5, colour: pen.faint }),
-      pen.text(left, at.y + 20, soft ? (room < 110 ? "share of e^logit" : "e^logit, as a share of all") : "1 / (1 + e^−logit)", { size: 10.5, colour: pen.faint, room: room + columns.number }),
+      pen.text(left, at.y + 20, formula, { size: 10.5, colour: pen.faint, room: room + columns.number }),
     );
-    const bar = (y, value, colour) => pen.rect(left, y - 5.5, Math.max(unitClip(value, 0, 1) * room, value > 0 ? 1 : 0), 11, { rx: 2, fill: colour });
+    const long = (value) => (value > 0 ? Math.max(Math.min(value, 1) * room, 1) : 0);
+    const bar = (y, value, colour) => pen.rect(left, y - 5.5, long(value), 11, { rx: 2, fill: colour });
     const track = (y) => pen.rect(left, y - 5.5, room, 11, { rx: 2, fill: pen.wash });
     let y = at.y + 26;
     for (const [name, score, probability, chosen] of classes) {
@@ -44,7 +46,8 @@ class UnitSoftmax {
       const middle = y + UNIT_CLASS_PITCH / 2;
       const words = others === 1 ? "the other one" : `the other ${others.toLocaleString("en")}`;
       const told = pen.text(number, middle + 4, unitPercent(share), { ...digits, anchor: "end" });
-      this.root.append(pen.text(at.x, middle + 4, words, { size: 11.5, colour: pen.faint, room: columns.name }), track(middle), bar(middle, share, pen.line), told);
+      const name = pen.text(at.x, middle + 4, words, { size: 11.5, colour: pen.faint, room: columns.name });
+      this.root.append(name, track(middle), bar(middle, share, pen.line), told);
       y += UNIT_CLASS_PITCH;
     }
     this.bottom = y;

@@ -1,5 +1,7 @@
 // One channel of a network unfolded into the very sums that made it: one SVG, drawn with attributes, that can be saved.
 
+const UNIT_NARROW = 600; // from here on down everything stands one below the other
+
 class UnitView {
   constructor() {
     this.root = unitNode("svg", { xmlns: UNIT_SVG, role: "group", "data-testid": "unit", style: "display: block; user-select: none" });
@@ -10,8 +12,9 @@ class UnitView {
   /** Draws a channel; the place that was looked at, its pin and the chosen input stay while it is the same channel. */
   update(unit, { width, theme, notes, vertical }) {
     const font = this.root.isConnected ? getComputedStyle(this.root.parentNode).fontFamily : "sans-serif";
-    const room = { width: Math.floor(width), notes: Boolean(notes), vertical: Boolean(vertical) };
-    const key = [JSON.stringify([room, theme, font]), unit.path, unit.channel, unit.result, unit.total, ...unit.sources.map(({ values }) => values)];
+    const room = { width: Math.floor(width), notes: Boolean(notes), vertical: Boolean(vertical) || width < UNIT_NARROW };
+    const look = JSON.stringify([room, theme, font, unit.name, unit.path, unit.channel, unit.softmax]);
+    const key = [look, unit.result, unit.total, ...unit.sources.map(({ values }) => values)];
     if (this.drawn && key.length === this.drawn.length && key.every((part, k) => part === this.drawn[k])) return;
     const same = this.drawn !== null && this.unit.path === unit.path && this.unit.channel === unit.channel;
     this.drawn = key;
@@ -46,6 +49,7 @@ class UnitView {
     tile.hit.setAttribute("style", "cursor: crosshair; touch-action: none");
     tile.hit.setAttribute("data-testid", "unit-map");
     tile.hit.addEventListener("pointermove", (event) => {
+      if (this.player && this.player.running) return;
       const touched = event.pointerType !== "mouse";
       if (this.pinned && !(touched && event.buttons)) return;
       this.lookAt(tile.cellUnder(event), this.pinned);
@@ -69,7 +73,8 @@ class UnitView {
   choose(index) {
     if (index === this.chosen) return;
     this.chosen = index;
-    this.look();
+    if (this.player && this.player.at !== null) this.play(this.player.at);
+    else this.look();
   }
 
   /** Shows the place that Play has come to, and hides what is not computed yet; null: the place of before. */

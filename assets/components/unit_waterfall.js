@@ -3,7 +3,8 @@
 class UnitWaterfall {
   /**
    * `at` is {x, y, width, pitch, label, detail}: `label` and `detail` are the widths of the first two columns.
-   * `lines` are {role, label, detail: [value, weight], attributes, rule, hint, pick}; roles: "part" adds, "sum" is the sum, "step" and "told" only tell.
+   * `lines` are {role, label, detail: [value, weight], attributes, rule, hint, pick}; of the roles "part" adds, "sum" is the
+   * sum, "step" and "told" only tell.
    */
   constructor(pen, at, lines) {
     Object.assign(this, { pen, at });
@@ -32,9 +33,11 @@ class UnitWaterfall {
     if (line.detail) {
       const [value, weight] = line.detail;
       const middle = at.x + at.label + 10 + at.detail * 0.46;
-      group.append(pen.text(middle - 4, base, value, { size: 10.5, digits: true, anchor: "end" }), pen.text(middle, base, weight, { size: 10.5, digits: true }));
+      const look = { size: 10.5, digits: true };
+      group.append(pen.text(middle - 4, base, value, { ...look, anchor: "end" }), pen.text(middle, base, weight, look));
     }
-    const number = pen.text(at.x + at.width, base, "", { anchor: "end", size: strong ? 12.5 : 11.5, digits: true, weight: strong ? 700 : 400, ...line.attributes });
+    const look = { anchor: "end", size: strong ? 12.5 : 11.5, digits: true, weight: strong ? 700 : 400 };
+    const number = pen.text(at.x + at.width, base, "", { ...look, ...line.attributes });
     group.append(number);
     if (line.rule) group.append(pen.path(`M${at.x},${top} H${at.x + at.width}`, { stroke: pen.hair, "stroke-width": 1 }));
     if (line.pick) {

@@ -17,6 +17,15 @@ CHAIN = (
     "coarse, mostly dark, and answer to things rather than edges."
 )
 
+FLOW = (
+    "In the picture of the whole network a line is thick where much flows. With one convolution between two columns "
+    "that is how much an input map gives, convolved with its own slice of the kernel; where more lies between, each "
+    "layer passes its shares back.\n\n"
+    r"$$ \text{flow}_{i \to o} = \sum_{r,c} \left| (w_{io} * x_i)_{r,c} \right| \qquad "
+    r"\text{share}_{i \to o} = \frac{|w_{io}| \sum |x_i|}{\sum_j |w_{jo}| \sum |x_j|} $$"
+    "\n\nBlue adds to what it leads to, red takes away."
+)
+
 
 def explanation(looked: Looked) -> Explanation:
     """Everything under the pictures."""
@@ -45,9 +54,10 @@ def _text(looked: Looked) -> str:
             f"One unit sees {tall} × {wide} pixels of the picture (its *receptive field*), and its neighbour the same "
             f"patch moved by {step}."
         )
+    parts.append(FLOW)
     if feature_options.SCALE.current() == "each":
         parts.append(
-            "The colours show *where* a map is high, not how high: each has its own mean and deviation.\n\n"
+            "Below, the colours show *where* a map is high, not how high: each has its own mean and deviation.\n\n"
             r"$$ \text{shown} = \operatorname{clip}\left(128 + 64\,\frac{y - \operatorname{mean}(y)}"
             r"{\operatorname{std}(y)},\; 0,\; 255\right) $$"
         )
@@ -97,10 +107,17 @@ def _downloads(looked: Looked) -> tuple[Download, ...]:
     return tuple(files)
 
 
-def _first_filters() -> None:
+def _first_sums() -> None:
     links.reset(feature_options.CONTROLS)
-    feature_options.open_at("stem_conv", None)
+    feature_options.open_at("stem_relu", None)
+    feature_options.UNFOLDED.put(True)
     feature_options.SCALE.put("raw")
+
+
+def _inside_a_block() -> None:
+    links.reset(feature_options.CONTROLS)
+    feature_options.OPENED.put(("2", "2.1"))
+    feature_options.open_at("block2b_add", None)
 
 
 def _late_maps() -> None:
@@ -118,9 +135,15 @@ def _mirror() -> None:
 
 EXPERIMENTS = (
     Experiment(
-        "The first filters",
-        "The stem's 32 filters, none of them made by hand. Find one for upright edges, and one for its opposite.",
-        _first_filters,
+        "The first sums",
+        "Three slices of a kernel, one for each colour, slide over the picture. Play it; then find a channel where "
+        "they differ in sign: it sees colour.",
+        _first_sums,
+    ),
+    Experiment(
+        "Inside a block",
+        "Wide, one kernel a channel, narrow again; at the end the block's input is added. Which of the two is larger?",
+        _inside_a_block,
     ),
     Experiment(
         "Almost the answer",

@@ -35,7 +35,7 @@ class Looked:
         picture: uint8 (H, W, C), as the network reads it.
         key: the network's key and the picture's hash, for caches.
         dark: whether the page is dark.
-        channel: the one of the layer's channels that is looked at.
+        channel: the one of the layer's channels that is looked at; of the classes one, also where two share a unit.
         filters: the convolution whose output a normalisation or activation only reshapes; None where there is none.
     """
 
@@ -54,6 +54,11 @@ class Looked:
         return self.outputs[self.layer.path]
 
     @property
+    def unit(self) -> int:
+        """The channel as the layer has it: the one unit where two classes share it."""
+        return min(self.channel, self.values.shape[-1] - 1)
+
+    @property
     def rgb(self) -> NDArray[np.uint8]:
         """The picture with three channels."""
         return images.to_rgb(self.picture)
@@ -65,11 +70,14 @@ def look(choice: Choice, *, dark: bool) -> tuple[Looked, tuple[str, ...]]:
     picture, notes = cache.fitted(classifier.key, sha, classifier, choice.chosen.picture.pixels)
     outputs = cache.all_maps(classifier.key, sha, classifier, picture)
     values, asked = outputs[choice.layer.path], feature_options.CHANNEL.current()
-    if asked is not None and asked >= values.shape[-1]:
+    two_classes = choice.layer.path == choice.plan.classes.told.path and values.shape[-1] == 1
+    if asked is not None and asked >= values.shape[-1] + two_classes:
         notes += (f"The layer has the channels 0 to {values.shape[-1] - 1}, not {asked}; the most active is shown.",)
         feature_options.CHANNEL.put(None)
         asked = None
-    if asked is None:
+    if asked is None and two_classes:
+        asked = 1
+    elif asked is None:
         asked = int(values.var(axis=(0, 1)).argmax()) if values.ndim == 3 else int(values.argmax())
     filters = overview.filters_of(choice.layer, choice.layers)
     return Looked(classifier, choice.layer, outputs, picture, (classifier.key, sha), dark, asked, filters), notes
@@ -176,12 +184,12 @@ def bars(looked: Looked) -> None:
         alt=f"The {looked.values.size} numbers of {looked.layer.path}",
     )
     st.caption(f"This layer has no space left: {looked.values.size:,} numbers, one for each unit.")
-    _to_filters(looked, f"Grow what unit {looked.channel} looks for")
+    _to_filters(looked, f"Grow what unit {looked.unit} looks for")
 
 
 def channel(looked: Looked) -> None:
     """One channel: its map over the picture, and its histogram."""
-    number = looked.channel
+    number = looked.unit
     values = looked.values[..., number]
     chooser = replace(feature_options.CHANNEL, high=looked.values.shape[2] - 1)
     chooser.draw(placeholder=f"{number}, which varies most")
@@ -218,7 +226,7 @@ def channel(looked: Looked) -> None:
 
 def _to_filters(looked: Looked, label: str) -> None:
     """On to the pattern of the channel that is looked at."""
-    site.onward("filters", label, "feature_maps.to_filters", set_filters, (looked.layer.path, looked.channel))
+    site.onward("filters", label, "feature_maps.to_filters", set_filters, (looked.layer.path, looked.unit))
 
 
 def set_filters(path: str, number: int) -> None:
@@ -243,7 +251,7 @@ def _field(layer: LayerSummary) -> str:
 
 def weights(looked: Looked) -> None:
     """The filter's own numbers, a slice for each of its inputs."""
-    number = looked.channel
+    number = looked.unit
     path = looked.filters or looked.layer.path
     kernel = kernel_of(looked.classifier.model, path, number)
     if kernel is None:
@@ -264,7 +272,7 @@ def weights(looked: Looked) -> None:
 
 def exciting(looked: Looked) -> None:
     """The pictures of a set that excite the channel most, and the part that does it."""
-    number = looked.channel
+    number = looked.unit
     where = feature_options.EXCITING.draw()
     key = (looked.classifier.key, looked.layer.path, number, where)
     found = cache.drawing("exciting", key, lambda: _exciting(looked, number, where))

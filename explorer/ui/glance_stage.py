@@ -184,7 +184,7 @@ def _go_on(looked: Looked) -> None:
     if to is None or not state.get(state.SHELL):
         return
     if to == "filters":
-        set_filters(looked.layer.path, looked.channel)
+        set_filters(looked.layer.path, looked.unit)
     else:
         attribution_options.open_at(looked.layer.path)
     site.go(to)

@@ -11,12 +11,12 @@ import pytest
 from explorer import activations, images
 from explorer.models import Classifier, save_classifier
 from explorer.ui import feature_options
-from explorer.ui.feature_strip import CLASSES, PICTURE
 from tests.models.networks import NETWORKS, classifier, seeded
 from tests.pages.visiting import Visits, component, looked, nonsense, said
 
 L = keras.layers
 KEYS = {"model", "image", "layer", "channel", "scale", "sort", "page", "compare"}
+GLANCE_KEYS = {"shown", "count", "range", "opened", "pinned", "unfolded"}
 """The names that tests and links hang on."""
 TABS = tuple(feature_options.TABS.options)
 VISITS = Visits("feature_maps", feature_options.TABS)
@@ -27,8 +27,15 @@ def heading(at):
     return at.subheader[0].value.replace("\\", "")
 
 
-def stages(at):
-    return {stage["path"]: stage for stage in component(at, "strip")["stages"]}
+def columns(at):
+    """The columns of the whole network at a glance: the picture first, the classes last."""
+    return component(at, "glance")["columns"]
+
+
+def classes(at):
+    """The likeliest classes: name → probability."""
+    last = columns(at)[-1]
+    return dict(zip(last["labels"], last["values"], strict=True))
 
 
 def numbers(array):
@@ -61,32 +68,133 @@ def opened():
 
 
 def test_the_registry_has_the_keys_that_links_use():
-    assert {control.key for control in feature_options.CONTROLS} >= {f"feature_maps.{name}" for name in KEYS}
+    assert {control.key for control in feature_options.CONTROLS} >= {
+        f"feature_maps.{name}" for name in KEYS | GLANCE_KEYS
+    }
 
 
 def test_a_fresh_visit_sees_a_cat_from_pixels_to_classes(opened):
     assert opened.title[0].value == "Feature maps"
-    assert heading(opened) == "block2a_expand_relu · ReLU · 112 × 112 × 96"
+    assert heading(opened) == "stem_relu · ReLU · 112 × 112 × 32"
     assert url(opened) == {}
     assert not opened.info
-    found = list(stages(opened).values())
-    assert [stage["shape"] for stage in found[:-1]] == [
-        "224 × 224 × 3", "112 × 112 × 96", "56 × 56 × 144", "28 × 28 × 240",
-        "14 × 14 × 480", "14 × 14 × 672", "7 × 7 × 1152", "7 × 7 × 1280",
+    found = columns(opened)
+    assert [column["shape"] for column in found] == [
+        "224 × 224 × 3", "112 × 112 × 32", "112 × 112 × 16", "56 × 56 × 24", "28 × 28 × 40", "14 × 14 × 80",
+        "14 × 14 × 112", "7 × 7 × 192", "7 × 7 × 320", "7 × 7 × 1280", "1,000",
     ]  # fmt: skip
-    assert all(len(stage["channels"]) == 5 for stage in found[1:-1])
-    bars = found[-1]["bars"]
-    assert bars[0][0] == "Egyptian cat"
-    assert bars[0][1] == pytest.approx(0.385, abs=0.05)
-    assert [share for _, share in bars] == sorted((share for _, share in bars), reverse=True)
-    assert len(component(opened, "grid")["channels"]) == 48
+    assert all(len(column["channels"]) == 10 for column in found[1:-1])
+    assert found[0]["labels"] == ["red", "green", "blue"]
+    assert [column["note"] for column in found[3:5]] == ["block 3 of 9: 17 layers", "block 4 of 9: 17 layers"]
+    shares = list(classes(opened).values())
+    assert next(iter(classes(opened))) == "Egyptian cat"
+    assert shares[0] == pytest.approx(0.385, abs=0.05)
+    assert shares == sorted(shares, reverse=True)
+    assert component(opened, "glance")["selected"] == {
+        "path": "stem_relu",
+        "channel": component(opened, "grid")["selected"],
+    }
+    assert component(opened, "glance")["unit"] is None
+    assert "Egyptian cat" in component(opened, "glance")["alt"]
+    assert len(component(opened, "grid")["channels"]) == 32
     assert "Cropped to the 300 × 300 pixels" in said(opened)
     assert "Resized from 300 × 300 to 224 × 224 pixels" in said(opened)
 
 
 def test_what_it_means_has_this_layers_numbers(opened):
-    assert r"$ 112 \times 112 \times 96 = 1,204,224 $" in said(opened)
-    assert "One unit sees 7 × 7 pixels" in said(opened)
+    assert r"$ 112 \times 112 \times 32 = 401,408 $" in said(opened)
+    assert "One unit sees 3 × 3 pixels" in said(opened)
+
+
+# The whole network at a glance
+
+
+def test_a_channel_is_unfolded_into_the_sums_that_keras_computes(flat):
+    at = looked(start(flat, link={"model": "own", "layer": "relu2", "channel": "3", "unfolded": "1"}))
+    unit = component(at, "glance")["unit"]
+    pixels, _ = flat.fit(images.read_image(images.SAMPLES["chelsea"].read_bytes()))
+    maps = {
+        path: np.asarray(keras.Model(flat.model.inputs[0], flat.model.get_layer(path).output)(np.rint(pixels)))[0]
+        for path in ("pool1", "conv2", "relu2")
+    }
+    kernel = np.asarray(flat.model.get_layer("conv2").kernel)[..., 3]
+    assert (unit["path"], unit["channel"], unit["gathers"], unit["form"]) == ("relu2", 3, "conv2", "convolution")
+    assert {source["path"] for source in unit["sources"]} == {"pool1"}
+    for source in unit["sources"]:
+        sent = floats(source["values"]).reshape(source["height"], source["width"])
+        np.testing.assert_allclose(sent, maps["pool1"][..., source["channel"]], rtol=1e-5)
+        np.testing.assert_array_equal(floats(source["weights"]), kernel[..., source["channel"]].ravel())
+    np.testing.assert_allclose(floats(unit["total"]), maps["conv2"][..., 3].ravel(), rtol=1e-4)
+    np.testing.assert_allclose(floats(unit["result"]), maps["relu2"][..., 3].ravel(), rtol=1e-4)
+    assert unit["softmax"] is None
+
+
+def floats(text):
+    return np.frombuffer(base64.b64decode(text), "<f4")
+
+
+@pytest.mark.parametrize("name", ["flat", "transfer"])
+def test_a_class_is_unfolded_into_its_logit(name):
+    network = classifier(name)
+    path = "classes" if name == "flat" else "dog"
+    for index in range(2):
+        link = {"model": "own", "layer": path, "channel": str(index), "unfolded": "1"}
+        unit = component(looked(start(network, link=link)), "glance")["unit"]
+        assert unit["channel"] == index
+        pixels, _ = network.fit(images.read_image(images.SAMPLES["chelsea"].read_bytes()))
+        logit = network.logits(np.rint(pixels))[0][unit["channel"]]
+        assert floats(unit["total"]).item() == pytest.approx(logit, rel=1e-4, abs=1e-5)
+        products = sum(float(floats(s["values"])[0] * floats(s["weights"])[0]) for s in unit["sources"])
+        assert products + floats(unit["rest"]).item() + unit["bias"] == pytest.approx(logit, rel=1e-4, abs=1e-5)
+        shares = {name: share for name, _, share, _ in unit["softmax"]["classes"]}
+        assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
+        here = [share for _, _, share, this in unit["softmax"]["classes"] if this]
+        assert floats(unit["result"]).item() == pytest.approx(here[0], abs=1e-5)
+
+
+def test_stages_unfold_and_what_is_pinned_is_shown(opened):
+    at = looked(start(link={"opened": "2,2.1", "pinned": "stem_relu:31,block2b_add:5", "count": "6"}))
+    found = {column["path"]: column for column in columns(at)}
+    assert [path for path in found if path.startswith("block2")] == [
+        "block2a_project_bn", "block2b_expand_relu", "block2b_depthwise_relu", "block2b_project_bn", "block2b_add",
+    ]  # fmt: skip
+    assert found["block2b_add"]["inside"] == ["2", "2.1"]
+    assert len(found["block2b_add"]["parents"]) == 2
+    assert found["stem_relu"]["channels"][0] == 31
+    assert found["block2b_add"]["channels"][0] == 5
+    assert len(found["stem_relu"]["channels"]) == 6
+    assert "block2b_add" not in {column["path"] for column in columns(opened)} - {"block2b_add"}
+
+
+def test_channels_that_speak_for_the_class_are_others(flat):
+    by_rule = {}
+    for rule in feature_options.RULE.options:
+        at = looked(start(flat, link={"model": "own", "shown": rule, "count": "4"} if rule != "variance" else None))
+        by_rule[rule] = [column["channels"] for column in columns(at)]
+    assert len(by_rule) == 3
+    assert all(len(channels) == len(by_rule["variance"]) for channels in by_rule.values())
+
+
+def test_one_scale_for_all_columns(flat):
+    ranges = [column["range"] for column in columns(looked(start(flat, link={"model": "own", "range": "common"})))]
+    maps = [each for each in ranges[1:-2] if each]
+    assert len({tuple(each) for each in maps}) == 1
+    own = [column["range"] for column in columns(looked(start(flat)))]
+    assert len({tuple(each) for each in own[1:-2] if each}) > 1
+
+
+def test_a_selected_channel_is_always_among_those_shown(opened):
+    hidden = next(channel for channel in range(32) if channel not in columns(opened)[1]["channels"])
+    at = looked(start(link={"channel": str(hidden)}))
+    assert columns(at)[1]["channels"][0] == hidden
+    assert component(at, "glance")["selected"] == {"path": "stem_relu", "channel": hidden}
+
+
+def test_another_network_begins_folded():
+    at = looked(start(classifier("branches"), link={"model": "own", "opened": "0", "pinned": "left:1"}))
+    assert "left" in {column["path"] for column in columns(at)}
+    at.session_state["_own_network"] = classifier("flat")
+    assert "opened" not in url(looked(at.run()))
 
 
 # Networks of every build
@@ -99,9 +207,9 @@ def test_every_build_of_network_goes_through_every_tab(name):
         at = looked(start(network, tab=tab))
         assert url(at) == {"model": "own"} | ({} if tab == TABS[0] else {"tab": tab})
         assert "×" in heading(at)
-        assert [bar[0] for bar in stages(at)[CLASSES]["bars"]]
-    probabilities = [share for _, share in stages(at)[CLASSES]["bars"]]
-    assert len(probabilities) == min(5, len(network.class_names))
+        assert classes(at)
+    probabilities = list(classes(at).values())
+    assert len(probabilities) == min(8, len(network.class_names))
     assert sum(probabilities) <= 1 + 1e-5
     assert component(at, "grid")["channels"] == list(range(network_channels(at)))
 
@@ -112,15 +220,15 @@ def network_channels(at):
 
 def test_one_sigmoid_unit_is_two_classes():
     at = looked(start(classifier("transfer")))
-    bars = dict(stages(at)[CLASSES]["bars"])
-    assert set(bars) == {"class 0", "class 1"}
-    assert sum(bars.values()) == pytest.approx(1, abs=1e-6)
+    assert set(classes(at)) == {"class 0", "class 1"}
+    assert sum(classes(at).values()) == pytest.approx(1, abs=1e-6)
     assert heading(at).startswith("base.relu · ReLU · 8 × 8 × 4")
 
 
 def test_a_grey_network_gets_a_grey_picture():
     at = looked(start(classifier("grey"), image="digit"))
-    assert stages(at)[PICTURE]["shape"] == "28 × 28 × 1"
+    assert columns(at)[0]["shape"] == "28 × 28 × 1"
+    assert columns(at)[0]["labels"] == ["grey"]
 
 
 def test_a_network_without_maps_is_drawn_as_bars_in_every_tab():
@@ -128,7 +236,7 @@ def test_a_network_without_maps_is_drawn_as_bars_in_every_tab():
     for tab in TABS:
         at = looked(start(network, link={"layer": "hidden"}, tab=tab, image="digit"))
         assert component(at, "grid") is None
-        assert list(stages(at)) == [PICTURE, CLASSES]
+        assert [column["look"] for column in columns(at)] == ["picture", "units", "classes"]
     assert heading(at) == "hidden · Dense · 6"
 
 
@@ -161,7 +269,7 @@ def test_an_uploaded_network_is_shown_and_a_broken_one_leaves_it(flat):
     at = upload(start(flat), save_classifier(network), "insects.keras")
     looked(at)
     assert heading(at) == "features.base.relu · ReLU · 8 × 8 × 4"
-    assert {name for name, _ in stages(at)[CLASSES]["bars"]} == {"ant", "bee", "fly"}
+    assert set(classes(at)) == {"ant", "bee", "fly"}
     assert url(at) == {"model": "own"}
     assert at.selectbox(key="feature_maps.model").value == "own"
     at = upload(at, b"PK\x03\x04 nothing", "broken.keras")
@@ -227,10 +335,10 @@ def test_a_channel_that_does_not_exist_gives_a_sentence_and_the_most_active_one(
 
 
 def test_a_hostile_link_gives_defaults_and_notes(flat):
-    link = dict.fromkeys(KEYS, "<img src=x onerror=alert(1)>")
+    link = dict.fromkeys(KEYS | GLANCE_KEYS, "<img src=x onerror=alert(1)>")
     at = looked(start(flat, link=link | {"nothing": "1"}))
     said = [note.value for note in at.info]
-    assert len(said) == len(KEYS) + 1
+    assert len(said) == len(KEYS | GLANCE_KEYS) + 1
     assert not any("<img" in note.replace("\\<", "") for note in said)
     assert url(at) == {}
 
@@ -313,12 +421,12 @@ def test_a_change_of_layer_order_or_colours_computes_nothing(monkeypatch):
 
 def test_picture_and_network_follow_from_page_to_page(open_app):
     at = open_app("feature_maps", link={"feature_maps.image": "coffee"})
-    assert stages(at)[CLASSES]["bars"][0][0] == "espresso"
+    assert next(iter(classes(at))) == "espresso"
     at = at.switch_page("pages/kernels.py").run()
     assert "A cup of coffee" in said(at)
     at.pills(key="kernels.image").set_value("camera").run()
     at = at.switch_page("pages/feature_maps.py").run()
-    assert stages(looked(at))[CLASSES]["bars"][0][0] == "tripod"
+    assert next(iter(classes(looked(at)))) == "tripod"
 
 
 def test_the_linear_probe_is_measured_when_asked_for_and_then_kept(flat):
@@ -334,9 +442,10 @@ def test_the_linear_probe_is_measured_when_asked_for_and_then_kept(flat):
 @pytest.mark.parametrize(
     ("number", "begins", "link"),
     [
-        (0, "stem_conv · Conv2D", {"scale": "raw"}),
-        (1, "head_relu · ReLU", {"sort": "sparsity"}),
-        (2, "block2a_expand_relu", {"image": "coffee"}),
+        (0, "stem_relu · ReLU", {"scale": "raw", "unfolded": "1"}),
+        (1, "block2b_add · Add", {"opened": "2,2.1"}),
+        (2, "head_relu · ReLU", {"sort": "sparsity"}),
+        (3, "stem_relu", {"image": "coffee"}),
     ],
 )
 def test_each_experiment_sets_up_what_it_speaks_of(number, begins, link):

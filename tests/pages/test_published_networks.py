@@ -4,7 +4,6 @@ import pytest
 
 from explorer.models import PRETRAINED
 from explorer.ui import attribution_options, feature_options, filter_options
-from explorer.ui.feature_strip import CLASSES
 from tests.pages.visiting import Visits, component, looked, said
 
 QUICK = ("MobileNetV3Small",)
@@ -17,15 +16,15 @@ FILTERS = Visits("filters", filter_options.TABS)
 @pytest.mark.parametrize("name", PUBLISHED)
 @pytest.mark.usefixtures("random_weights")
 def test_every_published_network_goes_through_the_pages(name):
-    stages = component(looked(FEATURE_MAPS.start(link={"model": name})), "strip")["stages"]
+    columns = component(looked(FEATURE_MAPS.start(link={"model": name})), "glance")["columns"]
     side = PRETRAINED[name].size
-    assert stages[0]["shape"] == f"{side} × {side} × 3"
-    assert len(stages) == 9
-    sides = [int(stage["shape"].split(" × ")[0]) for stage in stages[:-1]]
+    assert columns[0]["shape"] == f"{side} × {side} × 3"
+    assert 4 <= len(columns) <= 11
+    sides = [int(column["shape"].split(" × ")[0]) for column in columns[:-1] if column["look"] != "units"]
     assert sides == sorted(sides, reverse=True)
-    assert all(stage["channels"] for stage in stages[1:-1])
-    assert stages[-1]["path"] == CLASSES
-    assert len(stages[-1]["bars"]) == 5
+    assert all(column["channels"] for column in columns)
+    assert columns[-1]["look"] == "classes"
+    assert len(columns[-1]["labels"]) == 8
     why = looked(GRAD_CAM.start(link={"model": name}))
     assert component(why, "ledger")["channels"]
     assert len(why.radio(key="grad_cam.top").options) == 5

@@ -1,6 +1,4 @@
-// One value as a sum: patch × slice = products, cell by cell, and the ledger of what all inputs give.
-
-const UNIT_LEDGER = 236; // the ledger's least width, with the gap before it
+// One value as a sum of products, cell by cell: patch × slice = products; of a pooling the window alone.
 
 class UnitGrids {
   /** `at` is {x, y, width}. Three grids for a convolution; the window alone for a pooling. */
@@ -25,7 +23,7 @@ class UnitGrids {
     const room = (this.at.width - (grids - 1) * this.signs) / (grids * this.cols);
     if (this.rows * this.cols === 1) return 56;
     // A little smaller where that makes room for the ledger beside the grids.
-    const beside = (this.at.width - UNIT_LEDGER - (grids - 1) * this.signs) / (grids * this.cols);
+    const beside = (this.at.width - UNIT_GAP - UNIT_LEDGER - (grids - 1) * this.signs) / (grids * this.cols);
     const size = Math.floor(Math.min(46, beside >= 34 ? beside : room, 190 / this.rows));
     const dots = Math.max(this.rows, this.cols) >= 7;
     return dots ? Math.max(Math.min(size, 15), 3) : size;
@@ -36,12 +34,16 @@ class UnitGrids {
     const top = at.y + 18;
     const high = this.rows * cell;
     const step = this.cols * cell + this.signs;
-    const titles = this.products ? ["patch", "slice", "products"] : [this.rows * this.cols === this.numbers.sources[0].values.length ? "the map" : "window"];
+    const whole = this.rows * this.cols === this.numbers.sources[0].values.length;
+    const titles = this.products ? ["patch", "slice", "products"] : [whole ? "the map" : "window"];
+    const roomy = this.cols * cell >= 50;
     titles.forEach((title, k) => {
       const x = at.x + k * step;
       const middle = x + (this.cols * cell - this.gap) / 2;
-      this.root.append(pen.text(this.cols * cell >= 50 ? middle : x, at.y + 10, title, { anchor: this.cols * cell >= 50 ? "middle" : "start", colour: pen.faint }));
-      if (k) this.root.append(pen.text(x - this.signs / 2 - this.gap / 2, top + high / 2 + 4, k === 1 ? "×" : "=", { anchor: "middle", size: 15, colour: pen.faint }));
+      this.root.append(pen.text(roomy ? middle : x, at.y + 10, title, { anchor: roomy ? "middle" : "start", colour: pen.faint }));
+      if (!k) return;
+      const sign = { anchor: "middle", size: 15, colour: pen.faint };
+      this.root.append(pen.text(x - this.signs / 2 - this.gap / 2, top + high / 2 + 4, k === 1 ? "×" : "=", sign));
     });
     const names = this.products ? ["unit-patch", "unit-weight", "unit-product"] : ["unit-patch"];
     for (let index = 0; index < this.rows * this.cols; index += 1) {
@@ -139,46 +141,4 @@ class UnitGrids {
     if (!this.products) return `${where}: ${unitShort(tap.value, 4)}`;
     return `${where}: ${unitShort(tap.value, 4)} × ${unitShort(tap.weight, 4)} = ${unitShort(tap.product, 4)}`;
   }
-}
-
-/** The lines of a channel's ledger, in order. */
-function unitLedgerLines(numbers, choose) {
-  const { form, sources, steps, unit } = numbers;
-  const lines = [];
-  const dense = form === "dense";
-  if (form === "convolution" || form === "sum" || dense) {
-    sources.forEach((source, index) => {
-      const attributes = dense
-        ? { "data-testid": "unit-term", "data-input": source.values[0], "data-weight": source.weights[0], "data-source": index }
-        : { "data-testid": "unit-part", "data-source": index };
-      const detail = dense ? [unitShort(source.values[0], 4), `× ${unitShort(source.weights[0], 4)}`] : null;
-      const place = source.place && `channel ${source.place[0]} (${source.place[1]}, ${source.place[2]})`;
-      const pick = !dense && sources.length > 1 ? () => choose(index) : null;
-      lines.push({ role: "part", label: place || source.name, hint: place ? `${source.name}: channel ${source.place[0]}, row ${source.place[1]}, column ${source.place[2]}` : source.name, detail, attributes, pick });
-    });
-    const others = unit.others === 1 ? "the other one" : `the other ${unit.others.toLocaleString("en")}`;
-    if (unit.others) lines.push({ role: "part", label: others, hint: `${others}: what they give together`, attributes: { "data-testid": "unit-rest" } });
-    if (form !== "sum") lines.push({ role: "part", label: "bias", attributes: { "data-testid": "unit-bias" } });
-  }
-  const name = { max: "the largest", mean: "the mean", product: "the product", copy: "the value", picture: "the pixel" }[form] || "sum";
-  lines.push({ role: lines.length ? "sum" : "step", label: name, rule: lines.length > 0, attributes: { "data-testid": "unit-sum" } });
-  steps.forEach((step) => {
-    const words = { normalisation: "normalised", scaling: "scaled", same: `${step.name}: no change` }[step.kind] || `after ${unitStepName(step)}`;
-    lines.push({ role: "step", label: words, hint: `${step.path}: ${step.name}`, attributes: { "data-testid": "unit-step", "data-path": step.path, "data-kind": step.kind } });
-  });
-  lines.push({ role: "step", label: "result", strong: true, rule: true, attributes: { "data-testid": "unit-output" } });
-  lines.push({ role: "told", label: "Keras", attributes: { "data-testid": "unit-keras" } });
-  return lines;
-}
-
-/** The numbers of those lines at one place. */
-function unitLedgerValues(numbers, now) {
-  const values = [];
-  const { form, unit } = numbers;
-  if (form === "convolution" || form === "sum" || form === "dense") {
-    values.push(...now.parts);
-    if (unit.others) values.push(now.rest);
-    if (form !== "sum") values.push(unit.bias);
-  }
-  return [...values, now.total, ...now.steps.map(({ value }) => value), now.output, now.keras];
 }
