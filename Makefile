@@ -56,6 +56,7 @@ bench: $(DEV_STAMP) $(PEERS_STAMP) ## ratios, each measured in one run
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_datasets.py
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_augmentation.py
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_training.py
+	PYTHONPATH=. $(BIN)/python benchmarks/bench_overview.py
 
 faithfulness: $(RUN_STAMP) ## the table of docs/faithfulness.md: a quarter of an hour
 	PYTHONPATH=. $(BIN)/python benchmarks/faithfulness.py

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from explorer import activations, images, overview
 from explorer.models import Classifier, describe_layers, load_pretrained
 from explorer.settings import ROOT
-from explorer.ui import cache, feature_strip
+from explorer.ui import cache, glance_columns
 
 REPEATS = 15
 PICTURES = 200
@@ -31,7 +31,8 @@ def pass_rows(network: Classifier) -> list[Row]:
     pixels, _ = network.fit(photo)
     layers = describe_layers(network.model, input_shape=network.input_shape)
     spatial = [layer.path for layer in layers if layer.spatial]
-    shown = [layer.path for layer in overview.stages(layers, feature_strip.STAGES)]
+    columns = overview.plan(network.model, input_shape=network.input_shape).columns()[1:-1]
+    shown = [column.group.told.path for column in columns]
     whole = tf.function(lambda batch: network.model(batch, training=False), autograph=False)
     forward = whole.get_concrete_function(network.spec)
 
@@ -52,7 +53,7 @@ def pass_rows(network: Classifier) -> list[Row]:
     forward = "one compiled forward pass"
     return [
         Row(f"one layer, {LAYER}", forward, interleaved(maps_of(LAYER), one_pass, REPEATS), 1.15),
-        Row(f"the strip's {len(shown)} layers", forward, interleaved(maps_of(*shown), one_pass, REPEATS), 2),
+        Row(f"the overview's {len(shown)} columns", forward, interleaved(maps_of(*shown), one_pass, REPEATS), 2),
         Row(f"all {len(spatial)} spatial layers, arrays on the host", forward,
             interleaved(maps_of(*spatial), one_pass, REPEATS), 3.5),
         Row(f"all {len(spatial)} spatial layers", "keras.Model(…, outputs).predict",
@@ -97,12 +98,13 @@ def cache_growth(network: Classifier) -> tuple[list[float], float]:
         cache.fitted(network.key, sha, network, pixels)
         outputs = cache.all_maps(network.key, sha, network, pixels)
         cache.top_classes(network.key, sha, network, pixels)
-        layers = cache.layers(network.key, network)
+        plan = cache.plan(network.key, network)
+        measured = cache.measured(network.key, sha, network, pixels)
 
-        def draw(layers=layers, outputs=outputs, pixels=pixels) -> object:
-            return feature_strip.columns(layers, outputs, pixels, dark=False)
+        def draw(plan=plan, measured=measured) -> object:
+            return glance_columns.edges(overview.glance(plan, measured, {}.__getitem__).edges)
 
-        cache.drawing("strip", (network.key, sha, False), draw)
+        cache.drawing("glance", (network.key, sha, False), draw)
         if number % 20 == 19:
             gc.collect()
             held.append(resident() / MEGABYTE)

@@ -112,15 +112,23 @@ function edgeColours(theme) {
   return { "1": cssColour(stops[5]), "-1": cssColour(stops[1]), "0": cssColour(theme.ink) };
 }
 
-/** How an edge looks at rest, and lit: thick and plain when strong, thin and faint when weak. */
-function edgeLook(strength, sign, theme, lit) {
+/** How much to fade each connection's edges at rest, so that one of a hundred strong edges is as calm as one of ten. */
+function calmOf(edges) {
+  const weight = new Map();
+  for (const { link, strength } of edges) weight.set(link, (weight.get(link) || 0) + strength ** 2);
+  return new Map([...weight].map(([link, sum]) => [link, withinBounds(10 / sum, 0.4, 1)]));
+}
+
+/** How an edge looks at rest, faded to `calm`, or lit (`calm` is null): thick when strong, thin and faint when weak. */
+function edgeLook(strength, sign, theme, calm) {
   const s = withinBounds(Number(strength) || 0, 0, 1);
   const quiet = sign === 0 ? 0.6 : 1;
+  const lit = calm === null;
   return {
     fill: "none",
     stroke: edgeColours(theme)[String(Math.sign(sign) || 0)],
     "stroke-width": (lit ? 0.8 + 2.5 * s ** 1.5 : 0.5 + 2 * s ** 2.4).toFixed(2),
-    "stroke-opacity": (lit ? 0.28 + 0.7 * s : (0.06 + 0.44 * s ** 2.4) * quiet).toFixed(3),
+    "stroke-opacity": (lit ? 0.28 + 0.7 * s : (0.06 + 0.44 * s ** 2.4) * quiet * calm).toFixed(3),
     "stroke-linecap": "round",
   };
 }

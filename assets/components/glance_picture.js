@@ -68,19 +68,20 @@ class GlancePicture {
 
   /** The edges at rest: those of one connection that look alike are one path, so that there are few nodes. */
   restingPaths() {
+    const calm = calmOf(this.edges);
     const groups = new Map();
     for (const { link, from, to, strength, sign } of this.edges) {
       if (link.way === "round") continue;
       const step = Math.ceil(strength * EDGE_STEPS);
       const key = `${step}:${sign}:${link.from}:${link.to}`;
-      if (!groups.has(key)) groups.set(key, { ...edgeLook(step / EDGE_STEPS, sign, this.ink.theme, false), d: "" });
+      if (!groups.has(key)) groups.set(key, { ...edgeLook(step / EDGE_STEPS, sign, this.ink.theme, calm.get(link)), d: "" });
       groups.get(key).d += edgePath(this.layout, link, from, to);
     }
     return [...groups.values()].map((attributes) => glanceNode("path", attributes));
   }
 
   litEdge(edge) {
-    return glanceNode("path", { d: edgePath(this.layout, edge.link, edge.from, edge.to), ...edgeLook(edge.strength, edge.sign, this.ink.theme, true) });
+    return glanceNode("path", { d: edgePath(this.layout, edge.link, edge.from, edge.to), ...edgeLook(edge.strength, edge.sign, this.ink.theme, null) });
   }
 
   drawColumn(column, index) {

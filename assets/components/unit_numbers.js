@@ -81,7 +81,7 @@ class UnitNumbers {
   step(sent) {
     const { normalisation: n } = sent;
     const numbers = n && { mean: n.mean ?? NaN, deviation: n.deviation ?? NaN, gain: n.gain ?? NaN, offset: n.offset ?? NaN };
-    return { ...sent, normalisation: numbers, after: unitFloats(sent.after), f: unitActivation(sent) };
+    return { ...sent, normalisation: numbers, after: sent.after === null ? this.result : unitFloats(sent.after), f: unitActivation(sent) };
   }
 
   source(sent) {

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from explorer.models.graph import Visit
@@ -44,9 +45,13 @@ class Share:
             weights: of the layer, (inputs, outputs).
             size: float32 (inputs,), how much of each there is.
         """
-        total = np.maximum(size @ weights.size, np.float32(1e-30))
-        # Products as (inputs, n): matrices in the order in which they lie in memory.
-        return Share((weights.size @ (self.size / total).T).T * size, (weights.net @ (self.net / total).T).T * size)
+        # TensorFlow's products: NumPy's threads wait for each other in circles where the machine is busy.
+        total = np.maximum(tf.linalg.matvec(weights.size, size, transpose_a=True).numpy(), np.float32(1e-30))
+        strong, signed = (
+            tf.matmul(part / total, matrix, transpose_b=True).numpy()
+            for part, matrix in ((self.size, weights.size), (self.net, weights.net))
+        )
+        return Share(strong * size, signed * size)
 
     def of(self, channels: NDArray[np.intp]) -> "Share":
         """Some of the columns."""
@@ -62,12 +67,12 @@ class Weights:
     """A layer's weights added up over the window.
 
     Attributes:
-        size: float32 (inputs, outputs), of their magnitudes.
+        size: float32 tensor (inputs, outputs), of their magnitudes.
         net: the same with signs.
     """
 
-    size: Floats
-    net: Floats
+    size: Any
+    net: Any
 
 
 class Kept:
@@ -160,7 +165,7 @@ def _before(call: Visit, share: Share, amounts: Amounts) -> Share:
 
 def _summed(kernel: Floats) -> Weights:
     """Of (kh, kw, inputs, outputs) over the window."""
-    return Weights(np.abs(kernel).sum(axis=(0, 1)), np.ascontiguousarray(kernel.sum(axis=(0, 1))))
+    return Weights(tf.constant(np.abs(kernel).sum(axis=(0, 1))), tf.constant(kernel.sum(axis=(0, 1))))
 
 
 def _gain(gamma: Any) -> Weights:
@@ -188,7 +193,7 @@ def _kernel(layer: Any, name: str) -> Floats:
 
 def _depthwise(share: Share, weights: Weights) -> Share:
     """Each output has one input, so all of it comes from there."""
-    signs = np.sign(weights.net)  # (inputs, multiplier)
+    signs = np.sign(np.asarray(weights.net))  # (inputs, multiplier)
     shape = (-1, *signs.shape)
     each = share.scaled(signs.reshape(-1))
     return Share(share.size.reshape(shape).sum(axis=2), each.net.reshape(shape).sum(axis=2))
@@ -200,7 +205,7 @@ def _dense(share: Share, call: Visit, amounts: Amounts) -> Share:
     size = np.abs(amounts.vectors[number]) if number in amounts.vectors else amounts.sizes[number]
     asked = np.flatnonzero(share.size.any(axis=0))
     kernel = np.asarray(call.layer.kernel, np.float32)[:, asked]
-    return share.of(asked).through(Weights(np.abs(kernel), kernel), size)
+    return share.of(asked).through(Weights(tf.constant(np.abs(kernel)), tf.constant(kernel)), size)
 
 
 def _unflattened(share: Share, channels: int) -> Share:

@@ -51,7 +51,8 @@ class Source:
 class Unfolded:
     """One channel of one layer, and everything that makes it.
 
-    ``total = Σ parts of the sources + rest + bias``, and ``result`` is what the steps make of the total.
+    ``total = Σ parts of the sources + rest + bias``, of a "product" the product of the parts; ``result`` is what the
+    steps make of the total.
 
     Attributes:
         path: the layer.
@@ -225,12 +226,14 @@ def unfold(wiring: Wiring, path: str, channel: int, *, inputs: int = INPUTS) -> 
     gathered = gathering(unit.op, channel, wiring.value)
     if gathered.form == "other":
         return _nothing_known(path, channel, unit.op.path, name, result)
-    parts = gathered.parts()
+    multiplies = gathered.form == "product"
+    parts = gathered.values if multiplies else gathered.parts()
     flows = np.abs(parts).reshape(-1, parts.shape[-1]).sum(axis=0)
     order = np.argsort(-flows, kind="stable")
-    shown, hidden = order[:inputs], np.sort(order[inputs:])
+    shown, hidden = (order, order[:0]) if multiplies else (order[:inputs], np.sort(order[inputs:]))
     rest = parts[..., hidden].sum(axis=-1, dtype=np.float64).astype(np.float32)
-    total = (parts.sum(axis=-1, dtype=np.float64) + gathered.bias).astype(np.float32)
+    together = parts.prod(axis=-1, dtype=np.float64) if multiplies else parts.sum(axis=-1, dtype=np.float64)
+    total = (together + gathered.bias).astype(np.float32)
     steps, after = _steps(wiring, unit.op, calls, channel)
     vector = everything.ndim == 1
     return Unfolded(

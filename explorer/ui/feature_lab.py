@@ -56,7 +56,7 @@ class Looked:
     @property
     def unit(self) -> int:
         """The channel as the layer has it: the one unit where two classes share it."""
-        return min(self.channel, self.values.shape[-1] - 1)
+        return min(self.channel, int(self.values.shape[-1]) - 1)
 
     @property
     def rgb(self) -> NDArray[np.uint8]:
@@ -78,7 +78,8 @@ def look(choice: Choice, *, dark: bool) -> tuple[Looked, tuple[str, ...]]:
     if asked is None and two_classes:
         asked = 1
     elif asked is None:
-        asked = int(values.var(axis=(0, 1)).argmax()) if values.ndim == 3 else int(values.argmax())
+        busiest = values.var(axis=(0, 1)) if values.ndim == 3 else values
+        asked = int(busiest.argmax())
     filters = overview.filters_of(choice.layer, choice.layers)
     return Looked(classifier, choice.layer, outputs, picture, (classifier.key, sha), dark, asked, filters), notes
 

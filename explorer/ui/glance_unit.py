@@ -27,7 +27,7 @@ def unfolded(wiring: Wiring, path: str, channel: int) -> Unfolded:
     found = unfold(wiring, path, channel)
     if found.form == "dense":
         return unfold(wiring, path, channel, inputs=TERMS)
-    planes = 2 + len(found.after)
+    planes = 2 + max(1, len(found.after))
     each = max((source.values.nbytes for source in found.sources), default=4)
     fits = int((MAX_UNFOLDED_BYTES - planes * found.result.nbytes) // max(1, each))
     if fits >= len(found.sources):
@@ -66,7 +66,7 @@ def sent(found: Unfolded, names: dict[tuple[str, int], str], softmax: dict[str, 
         "rest": packed(found.rest),
         "bias": found.bias,
         "total": packed(found.total),
-        "steps": [_step(step, values, found.total) for step, values in zip(found.steps, found.after, strict=True)],
+        "steps": _steps(found),
         "result": packed(found.result),
         "at": [row, col],
         "softmax": softmax,
@@ -115,9 +115,18 @@ def _source(source: Source, names: dict[tuple[str, int], str]) -> dict[str, Any]
     }
 
 
-def _step(step: Step, values: NDArray[np.float32], total: NDArray[np.float32]) -> dict[str, Any]:
+def _steps(found: Unfolded) -> list[dict[str, Any]]:
+    """Each step with the values after it; those after the last are the result, and are not sent twice."""
+    before = (found.total, *found.after)
+    steps = [_step(step, values) for step, values in zip(found.steps, before[:-1], strict=True)]
+    for step, values in zip(steps[:-1], found.after[:-1], strict=True):
+        step["after"] = packed(values)
+    return steps
+
+
+def _step(step: Step, before: NDArray[np.float32]) -> dict[str, Any]:
     numbers = step.normalisation
-    curve = step.curve(max(1e-6, float(np.abs(total).max())))
+    curve = step.curve(max(1e-6, float(np.abs(before).max())))
     return {
         "path": step.path,
         "kind": step.kind,
@@ -131,7 +140,7 @@ def _step(step: Step, values: NDArray[np.float32], total: NDArray[np.float32]) -
             "offset": numbers.offset,
         },
         "curve": None if curve is None else [_rounded(axis) for axis in curve],
-        "after": packed(values),
+        "after": None,
     }
 
 
