@@ -7,8 +7,7 @@ from explorer.ui.texts import plain
 
 with frame.page(
     "Feature maps",
-    "A picture travels through a network, from pixels to classes. Each square is the map of one channel: point at it to "
-    "see what feeds it, click to see the very sums that made it.",
+    "A picture travels through a network. Point at a channel to see what feeds it; click to see the sums that made it.",
 ):
     with st.spinner("Waking TensorFlow…"):  # the title is there before the seconds that this takes, once
         from explorer.ui import feature_depth, feature_explanation, feature_lab, feature_options, glance_stage
@@ -39,3 +38,4 @@ with frame.page(
             "weights": lambda: feature_lab.weights(looked),
         },
     )
+    glance_stage.prepare(looked)

@@ -63,33 +63,43 @@ function edgePath(layout, link, from, to) {
 
 /** From a channel into the gap behind it, along the link's track past the columns between, and into the other channel. */
 function roundPath(layout, link, a, b) {
-  const { point } = penOf(layout);
-  const track = layout.tracks.at + link.track * layout.tracks.step;
-  const out = link.gaps[0][0] + (link.gaps[0][1] - link.gaps[0][0]) * 0.3;
-  const back = link.gaps[1][1] - (link.gaps[1][1] - link.gaps[1][0]) * 0.3;
-  const [r, s] = [Math.min(7, (track - a.centre) / 2), Math.min(7, (track - b.centre) / 2)];
-  return [
-    `M${point(a.end, a.centre)}L${point(Math.max(out - r, a.end), a.centre)}Q${point(out, a.centre)} ${point(out, a.centre + r)}`,
-    `L${point(out, track - r)}Q${point(out, track)} ${point(out + r, track)}`,
-    `L${point(back - s, track)}Q${point(back, track)} ${point(back, track - s)}`,
-    `L${point(back, b.centre + s)}Q${point(back, b.centre)} ${point(Math.min(back + s, b.start), b.centre)}L${point(b.start, b.centre)}`,
-  ].join("");
+  return trackPath(layout, link, [a.end, a.centre], [b.start, b.centre]);
 }
 
-/** The band of a whole skip connection: out of the side of one column, past those between, into the side of another. */
+/**
+ * A path along a link's track. Its ends are (flow, cross) of a point beside the gap that is next to it, from where it
+ * turns into that gap; or, with `below`, of a point from which it goes straight to the track.
+ */
+function trackPath(layout, link, from, to, below = [false, false]) {
+  const { point } = penOf(layout);
+  const track = layout.tracks.at + link.track * layout.tracks.step;
+  const [[f1, c1], [f2, c2]] = [from, to];
+  const out = below[0] ? f1 : link.gaps[0][0] + (link.gaps[0][1] - link.gaps[0][0]) * 0.3;
+  const back = below[1] ? f2 : link.gaps[1][1] - (link.gaps[1][1] - link.gaps[1][0]) * 0.3;
+  const [r, s] = [Math.min(7, Math.abs(track - c1) / 2), Math.min(7, Math.abs(track - c2) / 2)];
+  const begin = below[0] ? `M${point(f1, c1)}` : `M${point(f1, c1)}L${point(Math.max(out - r, f1), c1)}Q${point(out, c1)} ${point(out, c1 + r)}`;
+  const end = below[1] ? `L${point(f2, c2)}` : `L${point(back, c2 + s)}Q${point(back, c2)} ${point(Math.min(back + s, f2), c2)}L${point(f2, c2)}`;
+  const along = `L${point(out, track - r)}Q${point(out, track)} ${point(out + r, track)}L${point(back - s, track)}Q${point(back, track)} ${point(back, track - s)}`;
+  return begin + along + end;
+}
+
+/** The band of a whole skip connection, {line, arrow}: out of one column and into another, from below where that is free. */
 function bandPath(layout, link) {
   const { point } = penOf(layout);
+  const [side, sides] = layout.vertical ? ["right", ["top", "bottom"]] : ["bottom", ["left", "right"]];
   const [source, target] = [layout.boxes[link.from], layout.boxes[link.to]];
-  const side = layout.vertical ? "right" : "bottom";
-  const middle = (box) => (layout.vertical ? (box.top + box.bottom) / 2 : (box.left + box.right) / 2);
-  const [from, to] = [middle(source) + 5, middle(target) - 5];
-  const track = layout.tracks.at + link.track * layout.tracks.step;
-  const r = 8;
-  return {
-    line: `M${point(from, source[side] + 5)}L${point(from, track - r)}Q${point(from, track)} ${point(from + r, track)}` +
-      `L${point(to - r, track)}Q${point(to, track)} ${point(to, track - r)}L${point(to, target[side] + 8)}`,
-    arrow: `M${point(to - 5, target[side] + 10)}L${point(to, target[side] + 3)}L${point(to + 5, target[side] + 10)}Z`,
-  };
+  const free = (box) => layout.boxes.every((other) => other.flow[0] > box.flow[1] || other.flow[1] < box.flow[0] || other[side] <= box[side]);
+  const middle = (box) => (box[sides[0]] + box[sides[1]]) / 2;
+  const height = (box) => box.places.reduce((sum, place) => sum + place.centre, 0) / Math.max(box.places.length, 1);
+  const below = [free(source), free(target)];
+  const inline = source.foot && source.foot.look === "inline" ? 16 : 5;
+  const from = below[0] ? [middle(source) + 5, source[side] + inline] : [source.end, height(source)];
+  const to = below[1] ? [middle(target) - 5, target[side] + 8] : [target.start - 6, height(target)];
+  const tip = below[1]
+    ? [[to[0] - 5, to[1] + 2], [to[0], to[1] - 5], [to[0] + 5, to[1] + 2]]
+    : [[to[0] - 1, to[1] - 5], [to[0] + 6, to[1]], [to[0] - 1, to[1] + 5]];
+  const arrow = `M${tip.map(([flow, cross]) => point(flow, cross)).join("L")}Z`;
+  return { line: trackPath(layout, link, from, to, below), arrow };
 }
 
 /** The area between two neighbouring columns of which no single edges are known. */

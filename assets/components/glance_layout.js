@@ -6,7 +6,7 @@
 
 const GLANCE_PHONE = 640;
 const GLANCE_EDGE = 20;
-const GLANCE_TILE = { narrowest: 26, unfolded: 38, widest: 56 };
+const GLANCE_TILE = { narrowest: 26, unfolded: 31, scrolled: 38, widest: 56 };
 const GLANCE_HEAD = { title: 16, line: 13, button: 24, lane: 19 };
 const GLANCE_FOOT = { stacked: 42, lane: 17 };
 const GLANCE_CLASS = { least: 34, most: 60 };
@@ -59,10 +59,12 @@ function fitColumns(columns, levels, folded, available, tallest, classes) {
   const gapAt = (tile) => Math.max(Math.round(tile * 0.66), 20);
   const least = Math.min(folded ? GLANCE_TILE.narrowest : GLANCE_TILE.unfolded, tallest);
   let tile = tallest;
-  while (tile > least && sum(widthsAt(tile)) + gaps * gapAt(tile) > available) tile -= 1;
+  const fits = () => sum(widthsAt(tile)) + gaps * gapAt(tile) <= available;
+  while (tile > least && !fits()) tile -= 1;
+  if (!folded && !fits()) tile = Math.min(GLANCE_TILE.scrolled, tallest);
   const widths = widthsAt(tile);
   const spare = (available - sum(widths)) / gaps;
-  return { tile, widths, gap: withinBounds(spare, Math.max(gapAt(tile), folded ? 20 : 32), 290) };
+  return { tile, widths, gap: withinBounds(spare, Math.max(gapAt(tile), fits() ? 0 : 30), 290) };
 }
 
 function columnsLayout(columns, groups, levels, width, withNotes) {

@@ -11,9 +11,10 @@ function restingNotes(columns, layout, edges, left, right) {
   const gapOf = (link) => (layout.boxes[link.from].flow[1] + layout.boxes[link.to].flow[0]) / 2;
   const near = layout.links.filter((link) => link.way === "near" && drawn.has(link) && columns[link.to].lanes < 2 && seen(gapOf(link)));
   const gapAt = (share) => near.length && gapOf(near[Math.min(Math.floor(near.length * share), near.length - 1)]);
+  const apart = near.length === 1 ? 16 : 0;
   const notes = [];
-  if (near.length) notes.push({ words: "thick lines: much of what a channel gets comes from there", x: gapAt(0.18), to: "gap" });
-  if (near.length && edges.some((edge) => edge.sign < 0)) notes.push({ words: "blue lines add, red lines take away", x: gapAt(0.62), to: "gap" });
+  if (near.length) notes.push({ words: "thick lines: much of what a channel gets comes from there", x: gapAt(0.18) - apart, to: "gap" });
+  if (near.length && edges.some((edge) => edge.sign < 0)) notes.push({ words: "blue lines add, red lines take away", x: gapAt(0.62) + apart, to: "gap" });
   const counted = columns.flatMap((column, k) => (
     column.rule && column.look !== "classes" && column.count > column.channels.length && column.lanes < 2 && seen(middleOf(layout.boxes[k])) ? [k] : []
   ));

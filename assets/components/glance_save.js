@@ -4,6 +4,7 @@
 function pictureText(svg, { paper, ink }, font, alt, height, extra) {
   const [width, tall] = [Number(svg.getAttribute("width")), Math.max(Number(svg.getAttribute("height")), height)];
   const copy = svg.cloneNode(true);
+  keepWidths(svg, copy);
   for (const node of copy.querySelectorAll("[tabindex], .tile, .fold")) {
     for (const name of ["tabindex", "role", "aria-pressed"]) node.removeAttribute(name);
   }
@@ -16,6 +17,17 @@ function pictureText(svg, { paper, ink }, font, alt, height, extra) {
   copy.prepend(title, glanceNode("rect", { width, height: tall, fill: paper }));
   copy.append(...extra);
   return new XMLSerializer().serializeToString(copy);
+}
+
+/** Writes down how long every line of text is: who opens the file may lack the page's font. */
+function keepWidths(drawn, copy) {
+  const lines = copy.querySelectorAll("text");
+  drawn.querySelectorAll("text").forEach((text, index) => {
+    const length = text.textContent && text.childElementCount === 0 ? text.getComputedTextLength() : 0;
+    if (!length) return;
+    lines[index].setAttribute("textLength", length.toFixed(1));
+    lines[index].setAttribute("lengthAdjust", "spacingAndGlyphs");
+  });
 }
 
 /** The picture as a PNG, `scale` pixels to a CSS pixel. */

@@ -87,6 +87,7 @@ class GlancePanel {
     ];
     if (this.view) {
       const copy = this.view.root.cloneNode(true);
+      keepWidths(this.view.root, copy);
       copy.setAttribute("x", x + 13);
       copy.setAttribute("y", y + this.body.offsetTop);
       parts.push(copy);

@@ -294,7 +294,10 @@ def measured(key: str, sha: str, _classifier: "Classifier", _pixels: NDArray[np.
     """What one picture made of a network's stages, 5 to 30 MB."""
     from explorer import overview  # noqa: PLC0415
 
-    return overview.measure(_classifier, plan(key, _classifier), _classifier.fit(_pixels)[0][0])
+    found = overview.measure(_classifier, plan(key, _classifier), _classifier.fit(_pixels)[0][0])
+    for maps in found.maps.values():
+        maps.setflags(write=False)
+    return found
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

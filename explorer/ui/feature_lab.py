@@ -1,6 +1,6 @@
 """The parts of the Feature maps page below the strip: one layer's maps, and one channel of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,11 +64,29 @@ class Looked:
         return images.to_rgb(self.picture)
 
 
+class _Outputs(Mapping[str, NDArray[np.float32]]):
+    """Every layer's output; those of the columns are there at once, all others are computed when one is asked for."""
+
+    def __init__(self, first: Mapping[str, NDArray[np.float32]], fetch: Callable[[], cache.Maps]) -> None:
+        self._first = first
+        self._fetch = fetch
+
+    def __getitem__(self, path: str) -> NDArray[np.float32]:
+        return self._first[path] if path in self._first else self._fetch()[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fetch())
+
+    def __len__(self) -> int:
+        return len(self._fetch())
+
+
 def look(choice: Choice, *, dark: bool) -> tuple[Looked, tuple[str, ...]]:
     """Show the picture to the network; return what came of it, and a sentence for each thing to know about it."""
     classifier, sha = choice.classifier, choice.chosen.sha
     picture, notes = cache.fitted(classifier.key, sha, classifier, choice.chosen.picture.pixels)
-    outputs = cache.all_maps(classifier.key, sha, classifier, picture)
+    first = cache.measured(classifier.key, sha, classifier, picture)
+    outputs = _Outputs(first.maps, lambda: cache.all_maps(classifier.key, sha, classifier, picture))
     values, asked = outputs[choice.layer.path], feature_options.CHANNEL.current()
     two_classes = choice.layer.path == choice.plan.classes.told.path and values.shape[-1] == 1
     if asked is not None and asked >= values.shape[-1] + two_classes:

@@ -52,6 +52,11 @@ def draw(looked: Looked, plan: Plan) -> None:
     _follow()
 
 
+def prepare(looked: Looked) -> None:
+    """Compute what the first unfolded channel will need, after everything else is there."""
+    cache.wiring(*looked.key, looked.classifier, looked.picture)
+
+
 def choices() -> None:
     """What the columns show, behind one button."""
     with st.popover("What is shown", icon=":material/tune:"):
