@@ -89,10 +89,12 @@ class Unfolded:
 
     @property
     def strongest(self) -> tuple[int, int]:
-        """Row and column of the value that is furthest from zero; (0, 0) of a single number."""
-        if self.result.ndim != 2:
+        """Row and column of the value furthest from zero, of equal ones that with the largest sum; else (0, 0)."""
+        if self.result.ndim != 2 or self.result.shape != self.total.shape:
             return 0, 0
-        row, col = np.unravel_index(int(np.abs(self.result).argmax()), self.result.shape)
+        size = np.abs(np.nan_to_num(self.result))
+        sums = np.where(size == size.max(), np.abs(np.nan_to_num(self.total)), -1.0)
+        row, col = np.unravel_index(int(sums.argmax()), size.shape)
         return int(row), int(col)
 
 
