@@ -89,7 +89,7 @@ function stackedHead(column, head, ink, node, button) {
   const anchor = head.look;
   const line = (words, y, look) => node.append(glanceText(ink, words, head.x, y, { anchor, width: head.width, ...look }));
   const bold = { size: 12.5, weight: 600, fill: ink.strong };
-  const lines = head.lines > 1 ? titleLines(column.title, head.width, (part) => ink.measure(part, 12.5, 600)) : [column.title];
+  const lines = head.lines > 1 ? titleLines(head.title, head.width, (part) => ink.measure(part, 12.5, 600)) : [head.title];
   const top = head.y + (head.lines - lines.length) * 15;
   lines.forEach((words, k) => line(words, top + 13 + k * 15, bold));
   const below = head.y + (head.lines - 1) * 15;
@@ -118,7 +118,7 @@ function shapeIn(words, width, measure) {
 
 function laneHead(column, head, ink, node, button) {
   const room = head.width - (button ? 20 : 0);
-  const title = glanceText(ink, column.title, head.x, head.y, { size: 11, weight: 600, fill: ink.strong, anchor: "start", width: room, halo: true });
+  const title = glanceText(ink, head.title, head.x, head.y, { size: 11, weight: 600, fill: ink.strong, anchor: "start", width: room, halo: true });
   if (head.look === "narrow") {
     title.setAttribute("y", head.y + 11);
     node.append(glanceText(ink, column.shape, head.x, head.y + 24, { size: 10, anchor: "start", width: head.width, halo: true }));
@@ -136,7 +136,7 @@ function rowHead(column, head, ink, node, button) {
   const y = head.y + 14;
   const note = column.note.split(": ").pop();
   const room = head.width - (button ? ink.measure(note, 10) + 34 : 0);
-  const title = glanceText(ink, column.title, head.x, y, { size: 13, weight: 600, fill: ink.strong, anchor: "start", width: room, halo: true });
+  const title = glanceText(ink, head.title, head.x, y, { size: 13, weight: 600, fill: ink.strong, anchor: "start", width: room, halo: true });
   const after = ink.measure(title.textContent, 13, 600) + 8;
   node.append(title);
   if (room - after > 40) node.append(glanceText(ink, column.shape, head.x + after, y, { anchor: "start", width: room - after, halo: true }));

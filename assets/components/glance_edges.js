@@ -102,18 +102,19 @@ function bandPath(layout, link) {
   return { line: trackPath(layout, link, from, to, below), arrow };
 }
 
-/** The area between two neighbouring columns of which no single edges are known. */
-function ribbonPath(layout, link) {
+/** A band for a connection of which no single edges are drawn, {line, arrow}: none of the shown channels meet in it. */
+function plainPath(layout, link) {
   const { point, curve } = penOf(layout);
-  const [source, target] = [layout.boxes[link.from].places, layout.boxes[link.to].places];
-  if (!source.length || !target.length) return "";
-  const ends = [source, target].map((places) => {
-    const centres = places.map((place) => place.centre);
-    return [Math.min(...centres) - 4, Math.max(...centres) + 4];
-  });
-  const [leave, enter] = [layout.boxes[link.from].end, layout.boxes[link.to].start];
-  return `M${point(leave, ends[0][0])}${curve(leave, ends[0][0], enter, ends[1][0])}L${point(enter, ends[1][1])}` +
-    `${curve(enter, ends[1][1], leave, ends[0][1])}Z`;
+  const [source, target] = [layout.boxes[link.from], layout.boxes[link.to]];
+  const middle = (box) => box.places.reduce((sum, place) => sum + place.centre, 0) / Math.max(box.places.length, 1);
+  const [c1, c2] = [middle(source), middle(target)];
+  const begin = link.way === "along" ? link.gaps[1][0] : source.end;
+  const finish = link.way === "ahead" ? link.gaps[0][1] : target.start;
+  const [tip, back] = [target.start, target.start - 7];
+  return {
+    line: `M${point(source.end, c1)}L${point(begin, c1)}${curve(begin, c1, Math.min(finish, back), c2)}L${point(back, c2)}`,
+    arrow: `M${point(back, c2 - 5)}L${point(tip, c2)}L${point(back, c2 + 5)}Z`,
+  };
 }
 
 /** Colours of edges by sign: {"1", "-1", "0"}. */

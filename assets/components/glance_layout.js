@@ -6,7 +6,8 @@
 
 const GLANCE_PHONE = 640;
 const GLANCE_EDGE = 20;
-const GLANCE_TILE = { narrowest: 26, unfolded: 31, scrolled: 38, widest: 56 };
+const GLANCE_TILE = { narrowest: 26, scrolled: 38, widest: 56 };
+const GLANCE_PITCH = 66; // from column to column while something is unfolded, so that heads can be read
 const GLANCE_HEAD = { title: 16, line: 13, button: 24, lane: 19 };
 const GLANCE_FOOT = { stacked: 42, lane: 17 };
 const GLANCE_CLASS = { least: 34, most: 60 };
@@ -18,7 +19,10 @@ const GLANCE_LANES_HEIGHT = 620;
 /** The layout: {vertical, width, height, tile, boxes, brackets, links, tracks, notes}; `boxes` has one entry a column. */
 function glanceLayout(columns, groups, width, withNotes) {
   const levels = glanceLevels(columns);
-  return width < GLANCE_PHONE ? rowsLayout(columns, groups, levels, width) : columnsLayout(columns, groups, levels, width, withNotes);
+  const titles = shortTitles(columns, groups);
+  const layout = width < GLANCE_PHONE ? rowsLayout(columns, groups, levels, width) : columnsLayout(columns, groups, levels, width, withNotes, titles);
+  layout.boxes.forEach((box, index) => { box.head.title = titles[index]; });
+  return layout;
 }
 
 /** Indices of the columns of each level, first level first. */
@@ -51,23 +55,33 @@ function columnWidth(column, tile, classes) {
   return Math.max(grid.cols * grid.pitch - 4, 54);
 }
 
-/** The largest squares with which everything fits, and the gap between columns: {tile, gap, widths}. */
+/**
+ * The largest squares with which everything fits, and the gap between columns: {tile, gap, widths}. While something is
+ * unfolded, columns keep apart and the picture may be wider than the page.
+ */
 function fitColumns(columns, levels, folded, available, tallest, classes) {
   const gaps = Math.max(levels.length - 1, 1);
   const widthsAt = (tile) => levels.map((level) => largestOf(level.map((k) => columnWidth(columns[k], tile, classes))));
-  const sum = (widths) => widths.reduce((total, width) => total + width, 0);
-  const gapAt = (tile) => Math.max(Math.round(tile * 0.66), 20);
-  const least = Math.min(folded ? GLANCE_TILE.narrowest : GLANCE_TILE.unfolded, tallest);
-  let tile = tallest;
-  const fits = () => sum(widthsAt(tile)) + gaps * gapAt(tile) <= available;
-  while (tile > least && !fits()) tile -= 1;
-  if (!folded && !fits()) tile = Math.min(GLANCE_TILE.scrolled, tallest);
-  const widths = widthsAt(tile);
-  const spare = (available - sum(widths)) / gaps;
-  return { tile, widths, gap: withinBounds(spare, Math.max(gapAt(tile), fits() ? 0 : 30), 290) };
+  const gapAt = (tile) => Math.max(Math.round(tile * 0.66), folded ? 20 : GLANCE_PITCH - tile);
+  const spareAt = (tile) => (available - widthsAt(tile).reduce((total, width) => total + width, 0)) / gaps;
+  const fits = (tile) => spareAt(tile) >= gapAt(tile);
+  const sizes = Array.from({ length: tallest - GLANCE_TILE.narrowest + 1 }, (_, k) => tallest - k);
+  const most = folded ? GLANCE_TILE.narrowest : Math.min(GLANCE_TILE.scrolled, tallest);
+  const tile = sizes.find(fits) || most;
+  return { tile, widths: widthsAt(tile), gap: withinBounds(spareAt(tile), gapAt(tile) + (fits(tile) ? 0 : 4), 290) };
 }
 
-function columnsLayout(columns, groups, levels, width, withNotes) {
+/** What a head says: the column's title, without that of the unfolded group over it. */
+function shortTitles(columns, groups) {
+  const titles = new Map(groups.map((group) => [group.id, group.title]));
+  return columns.map(({ title, inside }) => {
+    const over = titles.get(inside.at(-1));
+    const rest = over && title.startsWith(over) ? title.slice(over.length) : "";
+    return /^[_./-]./.test(rest) ? rest.slice(1) : title;
+  });
+}
+
+function columnsLayout(columns, groups, levels, width, withNotes, titles) {
   const single = columns.filter((column) => column.lanes < 2);
   const countsOf = (classes) => single.filter((column) => (column.look === "classes") === classes).map((column) => column.channels.length);
   const most = largestOf(countsOf(false), 4);
@@ -82,7 +96,7 @@ function columnsLayout(columns, groups, levels, width, withNotes) {
 
   const depth = largestOf(columns.map((column) => column.inside.length));
   const headTop = depth * GLANCE_BRACKET;
-  const long = levels.some((level, at) => level.some((k) => columns[k].lanes < 2 && columns[k].title.length * 7 > widths[at] + gap - 8));
+  const long = levels.some((level, at) => level.some((k) => columns[k].lanes < 2 && titles[k].length * 7 > widths[at] + gap - 8));
   const titleLines = long ? 2 : 1;
   zone.top = headTop + headHeight(single, titleLines);
   const natural = widths.reduce((total, each) => total + each, 0) + (levels.length - 1) * gap;
@@ -108,7 +122,7 @@ function columnsLayout(columns, groups, levels, width, withNotes) {
     brackets: glanceBrackets(columns, groups, boxes, depth),
     links,
     tracks: { at: bottom + 12, step: GLANCE_TRACK },
-    notes: { top: notesTop, zone: bottom, foot: footTop },
+    notes: { top: notesTop, foot: footTop },
   };
 }
 

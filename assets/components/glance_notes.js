@@ -20,12 +20,12 @@ function restingNotes(columns, layout, edges, left, right) {
   ));
   const one = counted[Math.floor(counted.length * 0.4)];
   if (one !== undefined) notes.push({ words: `${columns[one].rule}: the others are computed too, but not drawn`, x: middleOf(layout.boxes[one]), to: "foot" });
-  const free = (x) => seen(x) && notes.every((note) => Math.abs(note.x - x) > 30);
+  const free = (x) => notes.every((note) => Math.abs(note.x - x) > 30);
   const bands = layout.links.filter((link) => link.way === "round").flatMap((link) => {
-    const [from, to] = [middleOf(layout.boxes[link.from]), middleOf(layout.boxes[link.to])];
-    return [0.5, 0.35, 0.65, 0.2, 0.8].map((share) => from + share * (to - from)).filter(free);
+    const [from, to] = [layout.boxes[link.from].flow[1], layout.boxes[link.to].flow[0]];
+    return near.map(gapOf).filter((x) => x > from && x < to && free(x));
   });
-  if (bands.length) notes.push({ words: "grey band: a shortcut past the layers between", x: bands[0], to: "gap" });
+  if (bands.length) notes.push({ words: "grey band: a shortcut past the layers between", x: bands[Math.floor(bands.length / 2)], to: "gap" });
   return notes;
 }
 

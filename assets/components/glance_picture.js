@@ -52,15 +52,15 @@ class GlancePicture {
 
   drawEdges() {
     const { layout, ink } = this;
-    const alone = layout.links.filter((link) => link.way !== "round" && !this.edges.some((edge) => edge.link === link));
-    const bands = layout.links.filter((link) => link.way === "round").map((link) => bandPath(layout, link));
+    const drawn = new Set(this.edges.map((edge) => edge.link));
+    const bands = layout.links.filter((link) => link.way === "round" || !drawn.has(link));
+    const ground = cssColour(ink.theme.ink);
     return glanceNode(
       "g",
       { class: "edges", "aria-hidden": "true" },
-      ...alone.map((link) => glanceNode("path", { d: ribbonPath(layout, link), fill: ink.wash })),
-      ...bands.flatMap(({ line, arrow }) => [
-        glanceNode("path", { d: line, fill: "none", stroke: cssColour(ink.theme.ink), "stroke-opacity": 0.2, "stroke-width": 4, class: "skip" }),
-        glanceNode("path", { d: arrow, fill: cssColour(ink.theme.ink), "fill-opacity": 0.4 }),
+      ...bands.map((link) => (link.way === "round" ? bandPath : plainPath)(layout, link)).flatMap(({ line, arrow }) => [
+        glanceNode("path", { d: line, fill: "none", stroke: ground, "stroke-opacity": 0.2, "stroke-width": 4 }),
+        glanceNode("path", { d: arrow, fill: ground, "fill-opacity": 0.4 }),
       ]),
       ...this.restingPaths(),
     );

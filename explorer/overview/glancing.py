@@ -127,7 +127,7 @@ def glance(
         opened: ids of the groups that are unfolded.
         rule: a key of ``RULES``.
         count: channels in a column.
-        pinned: path → channels that are shown in any case, first.
+        pinned: path → channels that are shown in any case.
         importance: of the rule "class": path → float32 (C,), as :func:`class_importance` gives it.
     """
     columns = plan.columns(opened)
@@ -200,14 +200,15 @@ class _Choice:
     importance: Mapping[str, Floats]
 
     def __call__(self, column: Column, values: Floats) -> Channels:
-        """The strongest first; those pinned by hand before all others."""
+        """The strongest first; those pinned by hand are always among them."""
         total, path = values.shape[-1], column.group.told.path
         if column.level == 0 and values.ndim == 3:
             return np.arange(min(total, self.count))
         fits = max(FEWEST, self.count // column.lanes)
         order = np.argsort(-_weight(values, self.rule, self.importance.get(path)), kind="stable")
-        first = [channel for channel in self.pinned.get(path, ()) if 0 <= channel < total][:fits]
-        return np.asarray(list(dict.fromkeys([*first, *order[: 2 * fits].tolist()]))[:fits], np.int64)
+        pinned = [channel for channel in self.pinned.get(path, ()) if 0 <= channel < total][:fits]
+        shown = set(list(dict.fromkeys([*pinned, *order[: 2 * fits].tolist()]))[:fits])
+        return np.asarray([channel for channel in order.tolist() if channel in shown], np.int64)
 
 
 def _weight(values: Floats, rule: str, importance: Floats | None) -> Floats:

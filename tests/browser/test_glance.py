@@ -15,6 +15,7 @@ from conftest import IDLE, see
 from explorer import overview
 
 HERE = Path(__file__).parent
+BUNDLED = "EfficientNetLite0"
 PATIENCE = 90_000
 """For TensorFlow to wake and a network to be built, in milliseconds."""
 READ = """(root) => {
@@ -57,7 +58,8 @@ def visit(page, server):
 
     def start(network, at=page, **choices):
         at.set_default_timeout(PATIENCE)
-        query = {"network": network} | {f"feature_maps.{name}": value for name, value in choices.items()}
+        own = {} if network == BUNDLED else {"network": network, "feature_maps.model": "own"}
+        query = own | {f"feature_maps.{name}": value for name, value in choices.items()}
         at.goto(f"{server}/?{urlencode(query)}")
         drawn(at)
         return at
@@ -312,6 +314,7 @@ def twelve(name, seed):
         above = group.id.rpartition(".")[0]
         if group.parts and (not above or above in opened) and chance.random() < 0.6:
             opened.append(group.id)
+    opened = opened or [group.id for group in plan.groups() if group.parts]
     columns = [column.group.told.path for column in plan.columns(opened)[1:-1]]
     paths = chance.sample(columns, 10) if len(columns) > 10 else [columns[k % len(columns)] for k in range(10) if columns]
     wanted = {(path, chance.randrange(run.calls[path].values.shape[-1])) for path in paths}
@@ -350,7 +353,7 @@ def look_elsewhere(page, shown):
     return (shown.get_attribute("data-row"), shown.get_attribute("data-col")) != before
 
 
-QUICK = ("EfficientNetLite0", "grey", "mlp", "transfer", "branches", "one")
+QUICK = (BUNDLED, "grey", "mlp", "transfer", "branches", "one")
 
 
 @pytest.mark.parametrize("name", QUICK)
