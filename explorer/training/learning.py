@@ -25,11 +25,10 @@ from explorer.training import checkpoints, lessons, schedules
 from explorer.training.checkpoints import Place
 from explorer.training.config import PLATEAU, TrainConfig
 from explorer.training.folder import BY_HAND, PAUSE, RESERVE_BYTES, STOP, WRITING, EventWriter, Folder, Wish
+from explorer.training.pace import Pace
 
 TELL_SECONDS = 0.2
 """Between two events of batches."""
-OLD_SHARE = 0.8
-"""Of the time that a step took so far, in what is reckoned from."""
 LOOK_SECONDS = 0.1
 """Between two looks at what is wished."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -389,15 +388,14 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         self.looked = 0.0
         self.begun = 0.0
         self.paused = 0.0
-        self.traced = False
-        self.took = math.nan
+        self.ended = math.nan
+        self.pace = Pace(math.ceil(len(training.dataset.validation) / training.config.batch_size))
         self.rate = math.nan
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Begin to count."""
         self.told_seen = self.told_loss = self.told_right = self.paused = 0.0
-        self.begun = self.told = self.told_at = time.monotonic()
-        self.told_batches = 0
+        self.begun = self.told = time.monotonic()
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Set the step's learning rate."""
@@ -411,6 +409,12 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         training.place.step = self.start + batch + 1
         first = training.place.epoch == 0 and training.place.step == 1
         now = time.monotonic()
+        if batch == 0:  # it waited for the pipeline to fill, and the very first one for tracing
+            if not math.isnan(self.ended):
+                self.pace.rested(now - self.ended)
+            self.timed, self.timed_batches = now, 1
+        if training.place.step == training.steps:
+            self.ended = now
         if now - self.told >= TELL_SECONDS or first:
             self._tell(batch + 1, logs, now)
         if now - self.looked >= LOOK_SECONDS and training.place.step < training.steps:
@@ -435,13 +439,11 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         since = max(1.0, count - self.told_seen)
         batch_loss = (loss * count - self.told_loss) / since  # Keras tells the means of the epoch so far
         batch_accuracy = (accuracy * count - self.told_right) / since
-        elapsed = now - self.told_at
-        left = training.steps - training.place.step
-        left += (training.config.epochs - training.place.epoch - 1) * training.steps
-        if self.traced:  # the first batch takes seconds, which says nothing of the others
-            took = elapsed / max(1, batches - self.told_batches)
-            self.took = took if math.isnan(self.took) else OLD_SHARE * self.took + (1 - OLD_SHARE) * took
-        self.traced, self.told_batches = True, batches
+        epochs = training.config.epochs - training.place.epoch
+        left = epochs * training.steps - training.place.step
+        if batches > self.timed_batches:
+            self.pace.saw(batches - self.timed_batches, now - self.timed)
+            self.timed, self.timed_batches = now, batches
         training.events.write(
             "batch",
             epoch=training.place.epoch + 1,
@@ -452,10 +454,10 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
             batch_loss=max(0.0, batch_loss),
             batch_accuracy=min(1.0, max(0.0, batch_accuracy)),
             learning_rate=training.rate(),
-            images_per_second=round(since / elapsed, 1) if elapsed > 0 else 0.0,
-            seconds_left=round(self.took * left, 1),
+            images_per_second=round(training.config.batch_size / self.pace.batch, 1) if self.pace.batch else None,
+            seconds_left=round(self.pace.left(left, epochs), 1),
         )
-        self.told = self.told_at = now
+        self.told = now
         self.told_seen, self.told_loss, self.told_right = count, loss * count, accuracy * count
 
     def _obey(self) -> None:
@@ -489,7 +491,8 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         pause = time.monotonic() - begun
         self.paused += pause
         training.paused += pause
-        self.told_at += pause
+        self.timed += pause
+        self.ended += pause
         if wish.wanted != STOP:
             training.events.write("resumed")
         return wish

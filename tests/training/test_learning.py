@@ -583,3 +583,24 @@ def test_old_epochs_make_room_and_a_run_too_large_ends(runs_dir, monkeypatch):
     story = train(folder)
     assert (story.last, story.epoch) == ("failed", 7)
     assert story.reason == "The run takes more than 0 MB on the disk, the limit here. Take a smaller network."
+
+
+def test_speed_and_time_left_do_not_jump_where_an_epoch_begins(runs_dir, monkeypatch):
+    """A clock of our own: a batch takes 1 s, and before the first one of each epoch 100 s go by."""
+    clock = [0.0]
+    monkeypatch.setattr(learning.time, "monotonic", lambda: clock[0])
+    begin_batch = learning.Reporter.on_train_batch_begin
+
+    def passing(self, batch, logs=None):
+        clock[0] += 1.0 if batch else 101.0
+        begin_batch(self, batch, logs)
+
+    monkeypatch.setattr(learning.Reporter, "on_train_batch_begin", passing)
+    story = train(begin(runs_dir, CONFIG.but(epochs=4)))
+    first, *later = story.batches
+    assert first["images_per_second"] is None  # nothing is known yet
+    assert {each["images_per_second"] for each in later} == {float(CONFIG.batch_size)}
+    left = {(each["epoch"], each["step"]): each["seconds_left"] for each in story.batches}
+    assert left[4, 2] - left[4, 3] == pytest.approx(1.0, abs=0.11)
+    assert left[3, 2] - left[4, 2] == pytest.approx(STEPS + 100, abs=0.11)
+    assert left[2, 3] < 4 * STEPS  # the first wait is tracing
