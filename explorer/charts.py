@@ -17,6 +17,8 @@ RUNS = (BLUE, "#d98a1f", "#3f9b6c", "#c8553d", "#a06cc0", "#5bb5c9", "#b7669a", 
 """Colours of lines that are compared: of different brightness too, for those who do not tell them apart by hue."""
 WRITTEN_CLASSES = 12
 """With more classes than this a confusion matrix has no room for its counts."""
+FLAT = 0.005
+"""Shares that differ by less are drawn on an axis from 0 to 100 %, lest nothing look like something."""
 MARKED_EPOCHS = 30
 """Of more epochs than this, the marks become small."""
 TICK_LETTERS = 16
@@ -245,6 +247,7 @@ def learning_curves(
     percent: bool,
     best: int | None = None,
     last: int | None = None,
+    changes: Sequence[tuple[float, str]] = (),
     dark: bool = False,
     height: int = 250,
 ) -> "go.Figure":
@@ -258,6 +261,7 @@ def learning_curves(
         percent: the figure is a share, as accuracy is.
         best: an epoch to mark.
         last: the last epoch that is planned, so that the curve grows into its frame.
+        changes: places in epochs where something was changed by hand, each with a word for it.
         dark: for a dark page.
         height: of the chart, in pixels.
     """
@@ -286,11 +290,18 @@ def learning_curves(
             mode="lines+markers",
             line={"color": colour, "width": 2.2},
             marker={"symbol": symbol, "size": 7 if len(epochs) <= MARKED_EPOCHS else 3},
+            cliponaxis=False,  # the last epoch's mark lies on the frame
             hovertemplate="epoch %{x}: " + number + f"<extra>{name}</extra>",
         )
     figure = _over_epochs(figure, percent=percent, dark=dark, height=height)
     if best is not None:
         figure.add_vline(x=best, line={"color": GREY, "width": 1, "dash": "dot"})
+    for place, word in changes:
+        figure.add_vline(
+            x=place,
+            line={"color": GREY, "width": 1},
+            annotation={"text": html.escape(word), "font": {"size": 10, "color": GREY}, "yanchor": "top"},
+        )
     if last is not None:
         end = max(last, *epochs, 1)
         figure.update_xaxes(range=[0, end], dtick=_epochs_between_ticks(end))
@@ -362,7 +373,8 @@ def _over_epochs(figure: "go.Figure", *, percent: bool, dark: bool, height: int)
     )
     figure.update_xaxes(title={"text": "epoch", "standoff": 4}, tickformat="d", rangemode="tozero")
     figure.update_yaxes(showgrid=True, gridcolor=GRID, tickformat=".0%" if percent else ".3~g")
-    if not any(len(line.y) for line in figure.data):  # before the first figure
+    values = [value for line in figure.data for value in line.y if value is not None]
+    if not values or (percent and max(values) - min(values) < FLAT):
         figure.update_yaxes(range=[0, 1])
     return figure
 

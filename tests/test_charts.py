@@ -203,3 +203,20 @@ def test_class_names_that_look_like_html_are_text_in_a_confusion_matrix():
     assert html.unescape(figure.data[0].customdata[2][3]) == "true **b**, taken for plain: 0 of 1 (0 %)"
     percent = charts.confusion_heatmap(np.eye(1, dtype=int), ["5% & more"]).data[0].customdata[0][0]
     assert html.unescape(percent) == "true 5% & more, taken for 5% & more: 1 of 1 (100 %)"
+
+
+def test_a_change_by_hand_is_a_thin_line_with_a_word():
+    figure = learning(changes=[(1.5, "0.02"), (2.0, "<b>")])
+    assert [(line.x0, line.x1, line.line.dash) for line in figure.layout.shapes] == [(1.5, 1.5, None), (2, 2, None)]
+    assert all(line.line.width <= 1 for line in figure.layout.shapes)
+    assert [html.unescape(note.text) for note in figure.layout.annotations] == ["0.02", "<b>"]
+    assert "<" not in figure.layout.annotations[1].text
+
+
+def test_marks_on_the_frame_are_whole_and_a_flat_accuracy_is_not_blown_up():
+    _, train, validation = learning(last=2).data
+    assert train.cliponaxis is validation.cliponaxis is False
+    flat = {"batches": [], "train": [0.1, 0.1], "validation": [0.1, None]}
+    assert learning(percent=True, **flat).layout.yaxis.range == (0, 1)
+    assert learning(percent=False, **flat).layout.yaxis.range is None
+    assert learning(batches=[], train=[None, None], validation=[None, None]).layout.yaxis.range == (0, 1)

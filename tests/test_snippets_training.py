@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import io
+import math
 import runpy
 from unittest import mock
 
@@ -17,6 +18,7 @@ from explorer.models import build
 from explorer.snippets import training_program
 from explorer.training import TrainConfig
 from explorer.training.schedules import share
+from explorer.training.story import Steered
 
 SHAPE = (12, 12, 1)
 STACK = (
@@ -310,3 +312,65 @@ def test_lines_are_short_and_seeds_are_set():
     assert "keras.utils.set_random_seed(7)" in program
     assert max(map(len, program.splitlines())) <= 115
     assert len(program.splitlines()) < 100
+
+
+SET = (Steered(0.5, 1, 2), Steered(0.05, 3, 0))
+
+
+def rates_of(program, epochs, steps):
+    """The learning rate before each step, as the program's callback sets it; nothing is learned."""
+    wanted = ("steered", "Steering", "share", "steps")
+    named = [
+        node
+        for node in ast.parse(program).body
+        if getattr(node, "name", None) in wanted
+        or (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in wanted)
+    ]
+    left = {"keras": keras, "math": math, "x_train": range(8 * steps)}
+    exec(compile(ast.Module(named, []), "program", "exec"), left)  # noqa: S102
+    steering, taken = left["Steering"](), []
+    optimizer = mock.Mock(learning_rate=0.1)
+    steering.set_model(mock.Mock(optimizer=optimizer))
+    for epoch in range(epochs):
+        steering.on_epoch_begin(epoch)
+        for batch in range(steps):
+            steering.on_train_batch_begin(batch)
+            taken.append(optimizer.learning_rate)
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("constant", [0.1, 0.1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.05, 0.05, 0.05, 0.05]),
+        ("exponential", [0.1, 0.1, 0.5, 0.5, *[0.5 * 0.8] * 4, *[0.05] * 4]),
+        (
+            "time",
+            [
+                0.1,
+                0.1 / 1.5,
+                *(0.5 * 2 / (1 + 0.5 * s) for s in range(2, 8)),
+                *(0.05 * 5 / (1 + s / 2) for s in range(8, 12)),
+            ],
+        ),
+        ("cosine", None),
+    ],
+)
+def test_rates_that_were_set_by_hand_are_set_before_the_same_batches(schedule, expected):
+    """0.5 after two batches of epoch 1, 0.05 with epoch 3; a schedule goes on from them in proportion."""
+    config = TINY.but(learning_rate=0.1, schedule=schedule, exponential_decay=0.8, time_decay=0.5, epochs=3)
+    if expected is None:
+        wave = [1 + math.cos(math.pi * s / 12) for s in range(12)]
+        expected = [0.1 * w / 2 for w in wave[:2]] + [0.5 * w / wave[2] for w in wave[2:8]]
+        expected += [0.05 * w / wave[8] for w in wave[8:]]
+    program = training_program(config, SHAPE, list("abc"), SET)
+    assert rates_of(program, epochs=3, steps=4) == pytest.approx(expected)
+
+
+def test_a_program_with_rates_set_by_hand_runs(run):
+    for schedule, last in (("plateau", 0.05), ("exponential", 0.05)):
+        config = TINY.but(schedule=schedule, epochs=3, plateau_patience=50)
+        left = run(training_program(config, SHAPE, list("abc"), SET))
+        assert float(left["model"].optimizer.learning_rate) == pytest.approx(last)
+        assert len(left["history"].history["loss"]) == 3
+    assert "Steering" not in training_program(TINY, SHAPE, list("abc"))

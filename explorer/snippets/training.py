@@ -23,6 +23,7 @@ from explorer.snippets.augmentation import as_layers, mixing_layers
 from explorer.snippets.datasets import CATS_AND_DOGS, OF_KERAS
 from explorer.training.config import COSINE, EXPONENTIAL, OWN, PLATEAU, TIME, TrainConfig
 from explorer.training.lessons import HELD_OUT
+from explorer.training.story import Steered
 
 WIDTH = 100
 """Characters in a line of the program, where it can be helped."""
@@ -30,7 +31,12 @@ OPTIMIZERS = {"sgd": "SGD", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "Adam
 GLOROT = "glorot_uniform"
 
 
-def training_program(config: TrainConfig, input_shape: tuple[int, int, int], class_names: Sequence[str]) -> str:
+def training_program(
+    config: TrainConfig,
+    input_shape: tuple[int, int, int],
+    class_names: Sequence[str],
+    steered: Sequence[Steered] = (),
+) -> str:
     """The program for the Training page; it needs nothing of this project.
 
     Datasets that ``keras.datasets`` has, and cats and dogs, are downloaded by it; others are read from
@@ -40,6 +46,7 @@ def training_program(config: TrainConfig, input_shape: tuple[int, int, int], cla
         config: the choices.
         input_shape: (H, W, C) of the pictures.
         class_names: of all classes.
+        steered: learning rates that were set by hand while it trained.
 
     Returns:
         Python source. It trains, evaluates, and leaves ``network.keras``.
@@ -58,7 +65,7 @@ def training_program(config: TrainConfig, input_shape: tuple[int, int, int], cla
     pipeline = _pipeline(config, input_shape[2], classes) if changes else []
     return "\n".join(
         [
-            *(["import math", ""] if config.schedule in (COSINE, EXPONENTIAL) else []),
+            *(["import math", ""] if _counts_steps(config, steered) else []),
             "import keras",
             "import numpy as np",
             *(["import tensorflow as tf"] if pipeline or config.mixed_precision else []),
@@ -74,10 +81,11 @@ def training_program(config: TrainConfig, input_shape: tuple[int, int, int], cla
             *_network(config, input_shape, classes),
             "model.summary()",
             "",
-            *_compiling(config, classes),
+            *_compiling(config, classes, steered),
             "",
+            *_steering(config, steered),
             *pipeline,
-            *_fitting(config, bool(pipeline)),
+            *_fitting(config, piped=bool(pipeline), steered=bool(steered)),
             "",
             "pictures, labels = (x_test, y_test) if len(x_test) else (x_val, y_val)",
             "loss, accuracy = model.evaluate(pictures, labels, verbose=0)",
@@ -245,22 +253,24 @@ def _layer(each: Block, begun: str) -> str:
 # ---- learning ----
 
 
-def _compiling(config: TrainConfig, classes: int) -> list[str]:
-    rate = repr(config.learning_rate)
-    steps = f"math.ceil(len(x_train) / {config.batch_size})"
+def _counts_steps(config: TrainConfig, steered: Sequence[Steered]) -> bool:
+    """Whether the program has to know how many steps an epoch has."""
+    return config.schedule in (COSINE, EXPONENTIAL) or (config.schedule == TIME and bool(steered))
+
+
+def _compiling(config: TrainConfig, classes: int, steered: Sequence[Steered]) -> list[str]:
+    rate, factor = repr(config.learning_rate), repr(config.exponential_decay)
     schedules = "keras.optimizers.schedules"
-    lines = {
-        TIME: [f"rate = {schedules}.InverseTimeDecay({rate}, decay_steps=1, decay_rate={config.time_decay!r})"],
-        EXPONENTIAL: [
-            f"steps = {steps}  # of an epoch",
-            f"rate = {schedules}.ExponentialDecay({rate}, steps, {config.exponential_decay!r}, staircase=True)",
-        ],
-        COSINE: [
-            f"steps = {steps}  # of an epoch",
-            f"rate = {schedules}.CosineDecay({rate}, {config.epochs} * steps)",
-        ],
-    }.get(config.schedule, [])
-    arguments = ["rate" if lines else rate]
+    scheduled = {
+        TIME: f"rate = {schedules}.InverseTimeDecay({rate}, decay_steps=1, decay_rate={config.time_decay!r})",
+        EXPONENTIAL: f"rate = {schedules}.ExponentialDecay({rate}, steps, {factor}, staircase=True)",
+        COSINE: f"rate = {schedules}.CosineDecay({rate}, {config.epochs} * steps)",
+    }
+    lines = [f"steps = math.ceil(len(x_train) / {config.batch_size})  # of an epoch"]
+    lines = lines if _counts_steps(config, steered) else []
+    by_schedule = config.schedule in scheduled and not steered  # Keras lets no hand at the rate of a schedule
+    lines += [scheduled[config.schedule]] if by_schedule else []
+    arguments = ["rate" if by_schedule else rate]
     if config.optimizer in ("sgd", "rmsprop") and config.momentum:
         arguments.append(f"momentum={config.momentum!r}")
     if config.optimizer == "sgd" and config.nesterov:
@@ -274,6 +284,44 @@ def _compiling(config: TrainConfig, classes: int) -> list[str]:
         f'    loss="{loss_name(classes)}",',
         '    metrics=["accuracy"],',
         ")",
+    ]
+
+
+def _steering(config: TrainConfig, steered: Sequence[Steered]) -> list[str]:
+    """A callback that sets the same rates before the same batches; a schedule goes on from them in proportion."""
+    if not steered:
+        return []
+    share = {
+        TIME: f"1 / (1 + {config.time_decay!r} * step)",
+        EXPONENTIAL: f"{config.exponential_decay!r} ** (step // steps)",
+        COSINE: f"(1 + math.cos(math.pi * min(1, step / ({config.epochs} * steps)))) / 2",
+    }.get(config.schedule)
+    here, there = "(self.epoch, batch)", "self.model.optimizer.learning_rate"
+    if share is None:
+        setting = [f"        if {here} in steered:", f"            {there} = steered[self.epoch, batch]"]
+    else:
+        setting = [
+            "        now = share((self.epoch - 1) * steps + batch)",
+            f"        if {here} in steered:",
+            "            self.rate, self.begun = steered[self.epoch, batch], now",
+            f"        {there} = self.rate * (min(1, now / self.begun) if self.begun else 1)",
+        ]
+    return [
+        "steered = {  # set by hand: (epoch, batches of it that were over): learning rate",
+        *(f"    ({each.epoch}, {each.step}): {each.rate!r}," for each in steered),
+        "}",
+        "",
+        "",
+        *(["def share(step):  # of the schedule", f"    return {share}", "", ""] if share else []),
+        "class Steering(keras.callbacks.Callback):",
+        *([f"    rate, begun = {config.learning_rate!r}, 1", ""] if share else []),
+        "    def on_epoch_begin(self, epoch, logs=None):",
+        "        self.epoch = epoch + 1",
+        "",
+        "    def on_train_batch_begin(self, batch, logs=None):",
+        *setting,
+        "",
+        "",
     ]
 
 
@@ -320,14 +368,14 @@ def _mixed(mixes: int, classes: int) -> list[str]:
     ]
 
 
-def _fitting(config: TrainConfig, piped: bool) -> list[str]:
-    callbacks = []
+def _fitting(config: TrainConfig, *, piped: bool, steered: bool) -> list[str]:
+    callbacks = ["Steering()"] if steered else []
     if config.early_stopping:
         best = ", restore_best_weights=True" if config.restore_best else ""
-        callbacks.append(f'EarlyStopping("{config.monitor}", patience={config.patience}{best})')
+        callbacks.append(f'keras.callbacks.EarlyStopping("{config.monitor}", patience={config.patience}{best})')
     if config.schedule == PLATEAU:
         numbers = f"factor={config.plateau_factor!r}, patience={config.plateau_patience}, min_delta=0"
-        callbacks.append(f'ReduceLROnPlateau("val_loss", {numbers})')
+        callbacks.append(f'keras.callbacks.ReduceLROnPlateau("val_loss", {numbers})')
     return [
         "history = model.fit(",
         *(["    train,", "    shuffle=False,  # the pipeline does it"] if piped else ["    x_train,"]),
@@ -335,7 +383,7 @@ def _fitting(config: TrainConfig, piped: bool) -> list[str]:
         f"    epochs={config.epochs},",
         "    validation_data=(x_val, y_val),",
         *(["    callbacks=["] if callbacks else []),
-        *(f"        keras.callbacks.{each}," for each in callbacks),
+        *(f"        {each}," for each in callbacks),
         *(["    ],"] if callbacks else []),
         ")",
     ]

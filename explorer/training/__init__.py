@@ -4,7 +4,7 @@ from explorer.errors import RunError
 from explorer.training.config import OPTIONS, OWN, TrainConfig
 from explorer.training.launching import Spare
 from explorer.training.runs import Run, any_active, check_network, list_runs, open_run, start
-from explorer.training.story import ENDED, Status, Story
+from explorer.training.story import ENDED, Status, Steered, Story
 
 __all__ = [
     "ENDED",
@@ -14,6 +14,7 @@ __all__ = [
     "RunError",
     "Spare",
     "Status",
+    "Steered",
     "Story",
     "TrainConfig",
     "any_active",

@@ -50,7 +50,7 @@ RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
 EPOCH_FILE = re.compile(r"([0-9]{4})\.npz")
 MAX_EVENT_LINE = 1_000_000
 MAX_NUMBER = 1e15
-PLACED = {"batch": ("epoch", "step"), "epoch": ("epoch",)}
+PLACED = {"batch": ("epoch", "step"), "epoch": ("epoch",), "rate": ("epoch", "step", "learning_rate")}
 """The numbers without which an event says nothing."""
 START_SECONDS = 60.0
 """A process that was started has its run within this time, or it counts as gone."""

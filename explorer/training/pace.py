@@ -35,7 +35,7 @@ class Pace:
         self._seconds = OLD_SHARE * self._seconds + seconds
 
     def rested(self, seconds: float) -> None:
-        """From an epoch's last batch to the end of the next one's first: validation, checkpoint, filling the pipeline."""
+        """From an epoch's last batch to the end of the next one's first: validation, checkpoint, a pipeline to fill."""
         self._gaps += 1
         if self._gaps > 1:
             seconds = max(0.0, seconds - self.batch)

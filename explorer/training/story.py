@@ -13,8 +13,25 @@ DEAD = (
     "Resume goes on from the last whole epoch."
 )
 NEVER = "The training process could not be started. Its output is in the run's folder, in worker.log."
+WAKING = ("queued", "launched", "started")
+"""After these there is no batch yet."""
 MOST_BATCHES = 6_000
 FIGURES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+
+
+@dataclass(frozen=True)
+class Steered:
+    """A learning rate that was set by hand while a run went on.
+
+    Attributes:
+        rate: the new one.
+        epoch: in which it was set, from 1.
+        step: batches of that epoch that were over.
+    """
+
+    rate: float
+    epoch: int
+    step: int
 
 
 @dataclass
@@ -30,7 +47,8 @@ class Story:
         batches: one event several times a second: epoch, step, loss, accuracy, batch_loss, images_per_second.
         epochs: number → its figures and what it said of the watched pictures.
         tested: figures on the test pictures.
-        rates: changes of the learning rate by hand.
+        rates: changes of the learning rate by hand: learning_rate, and epoch and step of it that were over.
+        waking: it was asked to train, and no batch has come since.
         used: the epoch whose weights a run ended with; −1 where it was stopped within one, 0 before it has ended.
     """
 
@@ -44,6 +62,7 @@ class Story:
     tested: Event = field(default_factory=dict)
     rates: list[Event] = field(default_factory=list)
     used: int = 0
+    waking: bool = True
     _pid: Any = None
     _launched: float = 0.0
     _seen: float = 0.0
@@ -63,6 +82,7 @@ class Story:
         self._seen = float(event["time"])
         if kind == "batch":
             self.batches.append(event)
+            self.waking = False
             if len(self.batches) > MOST_BATCHES:  # a night has a hundred thousand
                 self.batches = self.batches[::2]
         elif kind == "epoch":
@@ -70,7 +90,7 @@ class Story:
         elif kind == "tested":
             self.tested = event
         elif kind == "rate":
-            self.rates.append(event)
+            self.rates = [each for each in self.rates if _place(each) != _place(event)] + [event]
         elif kind == "note":
             self.notes.append(str(event.get("sentence", "")))
         else:
@@ -83,6 +103,7 @@ class Story:
             if self.last not in ("", "queued"):  # a quick process has told of itself before it was told of
                 return
         self.last = kind
+        self.waking = kind in WAKING
         if kind == "started":
             self.started = event
             self.reason = ""
@@ -93,7 +114,8 @@ class Story:
     def _go_back(self, epoch: int, step: int) -> None:
         """Forget what was lost: training goes on at this epoch, after this step of it."""
         self.epochs = {number: each for number, each in self.epochs.items() if number < epoch}
-        self.batches = [each for each in self.batches if (each["epoch"], each["step"]) <= (epoch, step)]
+        self.batches = [each for each in self.batches if _place(each) <= (epoch, step)]
+        self.rates = [each for each in self.rates if _place(each) <= (epoch, step)]
         self.tested = {}
 
     def status(self, now: float) -> Status:
@@ -138,6 +160,11 @@ class Story:
         }
 
     @property
+    def steered(self) -> tuple["Steered", ...]:
+        """The learning rates that were set by hand, in their order."""
+        return tuple(Steered(float(each["learning_rate"]), *_place(each)) for each in self.rates)
+
+    @property
     def weights_version(self) -> tuple[Any, ...]:
         """Changes whenever the run's network does."""
         return (self.epoch, self.last in ENDED, self.used, self.started.get("time"))
@@ -146,3 +173,8 @@ class Story:
     def version(self) -> tuple[Any, ...]:
         """Changes whenever there is something new to see."""
         return (self.last, len(self.batches), self.epoch, bool(self.tested), self._seen)
+
+
+def _place(event: Event) -> tuple[int, int]:
+    """The epoch, and how many of its batches were over."""
+    return int(event["epoch"]), int(event["step"])

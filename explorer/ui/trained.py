@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer import training
 from explorer.errors import RunError
-from explorer.training import ENDED, Run, Spare, Status
+from explorer.training import ENDED, Run, Spare, Status, Steered
 from explorer.ui import cache, visitors
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class Summary:
         parameters: of its network; 0 before it has begun.
         best: the best validation accuracy so far, 0–1, and its epoch; None before the first epoch.
         tested: accuracy on the test pictures, 0–1; None where it was not tested.
+        steered: the learning rates that were set by hand.
     """
 
     last: str
@@ -89,6 +90,7 @@ class Summary:
     parameters: int
     best: tuple[float, int] | None
     tested: float | None
+    steered: tuple[Steered, ...] = ()
 
 
 def summary(run: Run) -> Summary:
@@ -108,7 +110,7 @@ def _summary(run: Run) -> Summary:
     best, epoch = max(((value, -epoch) for value, epoch in figures if value is not None), default=(0.0, 0))
     parameters = int(story.started.get("parameters", 0))
     reached = (best, -epoch) if epoch else None
-    return Summary(story.last, story.epoch, parameters, reached, story.tested.get("accuracy"))
+    return Summary(story.last, story.epoch, parameters, reached, story.tested.get("accuracy"), story.steered)
 
 
 def status(run: Run) -> Status:

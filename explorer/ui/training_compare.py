@@ -6,6 +6,7 @@ from explorer import charts
 from explorer.training import Run
 from explorer.ui import frame, trained
 from explorer.ui import training_options as options
+from explorer.ui.training_live import rates
 
 PAGE = options.PAGE
 CHOSEN = f"{PAGE}.compared"
@@ -46,7 +47,10 @@ def _draw_table(runs: list[Run], names: dict[str, str]) -> None:
     st.dataframe(
         {
             "run": [names[run.id] for run in runs],
-            "optimizer": [f"{config.optimizer}, {config.learning_rate:g}" for config in configs],
+            "optimizer": [
+                f"{config.optimizer}, {rates(config.learning_rate, summary.steered)}"
+                for config, summary in zip(configs, summaries, strict=True)
+            ],
             "batch": [config.batch_size for config in configs],
             "augmented": ["yes" if config.augmentation.active else "no" for config in configs],
             "parameters": [summary.parameters for summary in summaries],

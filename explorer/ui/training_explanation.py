@@ -124,7 +124,8 @@ def _programs(seen: Seen, config: TrainConfig | None) -> dict[str, str]:
     shape, classes = _shape(seen), _classes(seen)
     if shape is None or not classes:
         return {"Keras": "# The pictures are not known yet."}
-    return {"Keras": snippets.training_program(config, shape, classes)}
+    steered = () if seen.story is None else seen.story.steered
+    return {"Keras": snippets.training_program(config, shape, classes, steered)}
 
 
 def _shape(seen: Seen) -> tuple[int, int, int] | None:

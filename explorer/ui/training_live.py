@@ -3,6 +3,7 @@
 import contextlib
 import html
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer import charts, figures, images
-from explorer.blocks import CONVOLUTION
-from explorer.training import ENDED, Run, Story, checkpoints
+from explorer.blocks import CONVOLUTION, RECIPES
+from explorer.datasets import BUILTIN
+from explorer.training import ENDED, Run, Steered, Story, checkpoints
 from explorer.training.advice import Advice, advise
 from explorer.training.config import CONSTANT, SCHEDULES, TrainConfig
 from explorer.training.folder import BY_HAND
@@ -51,6 +53,7 @@ COLOURS = {
     "stopped": "orange",
     "failed": "red",
 }
+WAKING = "Waking TensorFlow…"
 ICONS = {"overfitting": ":material/trending_down:", "stuck": ":material/warning:"}
 
 
@@ -87,12 +90,12 @@ def _draw_figures(run: Run, story: Story, *, live: bool) -> None:
         _draw_insight(run, story, live=live)
 
 
-def settings(config: TrainConfig) -> str:
+def settings(config: TrainConfig, steered: Sequence[Steered] = ()) -> str:
     """What is trained, on what and how, in a line."""
     said = [
-        plain(config.dataset),
-        config.recipe,
-        f"{config.optimizer} {config.learning_rate:g}",
+        plain(BUILTIN[config.dataset].title if config.dataset in BUILTIN else config.dataset),
+        RECIPES[config.recipe].title if config.recipe in RECIPES else options.RECIPE.options[config.recipe],
+        f"{config.optimizer} {rates(config.learning_rate, steered)}",
         f"batches of {config.batch_size}",
     ]
     said += [SCHEDULES[config.schedule]] if config.schedule != CONSTANT else []
@@ -102,12 +105,27 @@ def settings(config: TrainConfig) -> str:
     return " · ".join(said)
 
 
+def rates(first: float, steered: Sequence[Steered]) -> str:
+    """The learning rate that was asked for, and the last one that was set by hand.
+
+    >>> rates(0.001, ()), rates(0.001, [Steered(0.02, 7, 0)])
+    ('0.001', '0.001 → 0.02 from epoch 7')
+    >>> rates(0.1, [Steered(0.02, 2, 0), Steered(0.005, 3, 17)])
+    '0.1 → … → 0.005 in epoch 3'
+    """
+    if not steered:
+        return f"{first:g}"
+    last = steered[-1]
+    between = "… → " if len(steered) > 1 else ""
+    return f"{first:g} → {between}{last.rate:g} {'in' if last.step else 'from'} epoch {last.epoch}"
+
+
 def _draw_progress(run: Run, story: Story, status: str) -> None:
     share, words = _progress(run, story, status)
     with st.container(horizontal=True, vertical_alignment="center", key="training-progress"):
         st.badge(WORDS[status], color=COLOURS[status])  # type: ignore[arg-type]
         st.progress(share, words)
-        st.caption(settings(run.config), width="content")
+        st.caption(settings(run.config, story.steered), width="content")
 
 
 def _progress(run: Run, story: Story, status: str) -> tuple[float, str]:
@@ -118,17 +136,23 @@ def _progress(run: Run, story: Story, status: str) -> tuple[float, str]:
         others = "It is the next one." if behind == 0 else f"{behind} more {'is' if behind == 1 else 'are'} before it."
         return 0.0, f"Others are training. {others}"
     if not story.started:
-        return 0.0, "Waking TensorFlow…"
+        return 0.0, WAKING
     last = story.batches[-1] if story.batches else None
     within = last["step"] / last["steps"] if last and last["epoch"] == story.epoch + 1 else 0.0
     share = min(1.0, (story.epoch + within) / epochs)
     if story.last == "testing":
         return share, "Asking it about the test pictures…"
-    if status in ENDED or last is None:
+    if status in ENDED:
         return share, _ending(story, epochs)
-    speed = f" · {last['images_per_second']:,.0f} pictures a second" if last.get("images_per_second") else ""
-    left = f" · about {_duration(last['seconds_left'])} left" if last.get("seconds_left") is not None else ""
-    return share, f"Epoch {min(epochs, story.epoch + 1)} of {epochs}{speed}{left if status == 'running' else ''}"
+    if story.waking or last is None:
+        return share, WAKING if not story.epoch else f"{WAKING} It goes on with epoch {min(epochs, story.epoch + 1)}."
+    words = f"Epoch {min(epochs, story.epoch + 1)} of {epochs}"
+    if status == "running":
+        speed = last.get("images_per_second")
+        words += f" · {speed:,.0f} pictures a second" if speed else ""
+        left = last.get("seconds_left")
+        words += f" · about {_duration(left)} left" if left is not None else ""
+    return share, words
 
 
 def _ending(story: Story, epochs: int) -> str:
@@ -151,9 +175,10 @@ def _duration(seconds: float) -> str:
 
 
 def _draw_curves(run: Run, story: Story, *, dark: bool) -> None:
-    history = story.history
+    history, steps = story.history, story.started["steps"]
     places = [each["epoch"] - 1 + each["step"] / each["steps"] for each in story.batches]
     best = _best(story, run)
+    changes = [(each.epoch - 1 + each.step / steps, f"{each.rate:g}") for each in story.steered]
     for column, figure, title in zip(st.columns(2), ("loss", "accuracy"), ("Loss", "Accuracy"), strict=True):
         values = smoothed([each.get(f"batch_{figure}") for each in story.batches], SMOOTHING)
         line = [(place, value) for place, value in zip(places, values, strict=True) if value is not None]
@@ -164,6 +189,7 @@ def _draw_curves(run: Run, story: Story, *, dark: bool) -> None:
             validation=history[f"val_{figure}"],
             percent=figure == "accuracy",
             best=best,
+            changes=changes,
             last=min(run.config.epochs, max(LEAST_SHOWN, 2 * (story.epoch + 1))),
             dark=dark,
             height=205,

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from explorer.training.folder import START_SECONDS, Folder
-from explorer.training.story import DEAD, NEVER, Story
+from explorer.training.folder import START_SECONDS, EventWriter, Folder
+from explorer.training.story import DEAD, NEVER, Steered, Story
 
 NOW = 1_000.0
 
@@ -136,3 +136,33 @@ def test_versions_change_with_what_there_is_to_see(folder):
     assert story.read_on().weights_version == before
     tell(folder, ("epoch", {"epoch": 2}))
     assert story.read_on().weights_version != before
+
+
+def test_a_rate_that_was_set_after_the_checkpoint_is_forgotten_until_it_is_set_again(tmp_path):
+    """Killed in epoch 3: what was set in it is lost with it, and set again where the run goes on."""
+    folder = Folder(tmp_path)
+    writer = EventWriter(folder.events)
+    for rate, epoch, step in ((0.5, 2, 1), (0.3, 3, 0), (0.1, 3, 2)):
+        writer.write("rate", learning_rate=rate, epoch=epoch, step=step)
+    story = Story(folder).read_on()
+    assert story.steered == (Steered(0.5, 2, 1), Steered(0.3, 3, 0), Steered(0.1, 3, 2))
+    writer.write("started", epoch=3, step=0)
+    writer.write("rate", learning_rate=0.1, epoch=3, step=0)
+    assert story.read_on().steered == (Steered(0.5, 2, 1), Steered(0.1, 3, 0))
+    writer.write("rate", learning_rate="fast", epoch=3, step=1)
+    writer.write("rate", learning_rate=0.2)
+    assert len(story.read_on().steered) == 2
+
+
+def test_it_wakes_until_the_first_batch_after_each_start(tmp_path):
+    folder = Folder(tmp_path)
+    writer, story = EventWriter(folder.events), Story(folder)
+    seen = []
+    for name, values in (
+        *(("started", {"epoch": 1, "step": 0}), ("epoch", {"epoch": 0}), ("batch", {"epoch": 1, "step": 1})),
+        *(("epoch", {"epoch": 1}), ("finished", {}), ("queued", {}), ("launched", {}), ("started", {"epoch": 2})),
+        ("batch", {"epoch": 2, "step": 1}),
+    ):
+        writer.write(name, **values)
+        seen.append(story.read_on().waking)
+    assert seen == [True, True, False, False, False, True, True, True, False]
