@@ -19,7 +19,8 @@ with frame.page(
     "that it has never seen.",
 ):
     visit = links.restore("training", training_options.CONTROLS)
-    frame.notes(visit.notes)
+    missing = training_options.without_layers(visit)
+    frame.notes([*visit.notes, *([missing] if missing else [])])
     training_options.choose()
     seen = training_stage.look(arrived=visit.arrived)
     links.share("training", training_options.CONTROLS)

@@ -4,10 +4,22 @@ import random
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from explorer import blocks
-from explorer.blocks import KINDS, OPTIONS, RECIPES, Block, describe, least_side, with_dropout
+from explorer.blocks import (
+    ACTIVATIONS,
+    KINDS,
+    OPTIONS,
+    RECIPES,
+    Block,
+    compact,
+    describe,
+    from_compact,
+    least_side,
+    with_dropout,
+)
 from explorer.errors import ModelError
 from explorer.settings import MAX_BLOCKS, MAX_NETWORK_SIDE
 
@@ -292,3 +304,32 @@ def test_every_option_belongs_to_a_kind():
     assert {name: option.default for name, option in OPTIONS.items()} == {
         name: getattr(Block("convolution"), name) for name in OPTIONS
     }
+
+
+def test_a_stack_as_a_short_text_comes_back():
+    rng = np.random.default_rng(0)
+    stacks = [recipe.blocks for recipe in RECIPES.values()]
+    for _ in range(50):
+        made = []
+        for kind in rng.choice(list(KINDS), 12):
+            given = {
+                "filters": int(rng.integers(1, 99)),
+                "units": int(rng.integers(1, 99)),
+                "rate": rng.integers(10) / 10,
+            }
+            given |= {"window": int(rng.integers(1, 9)), "stride": int(rng.integers(1, 9))}
+            given |= {"padding": str(rng.choice(["valid", "same"])), "activation": str(rng.choice(ACTIVATIONS))}
+            made.append(Block(str(kind), **given))
+        stacks.append(tuple(made))
+    for stack in (*stacks, ()):
+        text = compact(stack)
+        assert from_compact(text) == stack
+        assert re.fullmatch(r"[a-z0-9._-]+", text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "z", "c--1", "c32.3", "f1", "d64", "c1025", "cx", "o5", "c8.3.1.none", "-", "c_d", "none-f", "c²"]
+)
+def test_what_is_no_short_text_of_a_stack_is_refused(text):
+    with pytest.raises(ModelError):
+        from_compact(text)

@@ -172,17 +172,22 @@ class Run:
         """
         self._ask(PAUSE, ("running", "paused"), "Only a run that is running can be paused")
 
-    def resume(self, epochs: int | None = None) -> None:
+    def resume(self, epochs: int | None = None, learning_rate: float | None = None) -> None:
         """Let it go on: from a pause, or from the last checkpoint where it was stopped or has failed.
 
         Args:
             epochs: train until this many epochs; also lets a finished run go on.
+            learning_rate: go on with this one; None leaves it as it is.
 
         Raises:
-            RunError: it runs, or there is nothing left to train.
+            RunError: it runs, there is nothing left to train, or one of both is not allowed.
         """
+        if learning_rate is not None:
+            self.config.but(learning_rate=learning_rate)
         status = self.status
         if status == "paused":
+            if learning_rate is not None:
+                self.set_learning_rate(learning_rate)
             self._wish(RUN)
             return
         if status not in ENDED:
@@ -194,6 +199,8 @@ class Run:
                 put(self.folder.config, config.to_json().encode())
         if self.story().epoch >= self.config.epochs:
             raise RunError("Every epoch has been trained. Ask for more epochs to go on.")
+        if learning_rate is not None:
+            self.set_learning_rate(learning_rate)
         self._wish(RUN)
         with self.folder.writing():
             self._queue.add(self.id)

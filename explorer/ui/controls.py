@@ -6,11 +6,15 @@ trusted: what is not allowed is never drawn, the default takes its place.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
 from explorer.options import Choice, Flag, Interval, Option
+
+MOST_TYPED = 2**53
+"""Beyond it a browser has no whole numbers."""
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.mutable_tab_container import TabContainer
@@ -79,9 +83,19 @@ class Control:
         """Set the value. Only before the widget is drawn."""
         st.session_state[self.key] = value
 
+    def typed_wrong(self) -> Any:
+        """What was typed though it is not allowed; None of a widget that lets nobody do that."""
+        return None
+
+    def problem(self) -> str | None:
+        """What is wrong with what was typed, a sentence."""
+        wrong = self.typed_wrong()
+        return None if wrong is None else f"“{self.label}” is {wrong:,}; {self.allowed()}."
+
     def draw(self, **options: Any) -> Any:
         """Draw the widget at the value the session holds, and return that value."""
-        value = self.current()
+        wrong = None if options.get("disabled") else self.typed_wrong()
+        value = self.current() if wrong is None else wrong
         if self.key not in st.session_state or st.session_state[self.key] != value:
             self.put(value)
         self.widget(label=self.label, key=self.key, help=self.help, persist_state="session", **options)
@@ -167,10 +181,17 @@ class Tabs(Select):
 
 @dataclass(frozen=True, kw_only=True)
 class Whole(Control):
-    """A whole number from ``low`` to ``high``."""
+    """A whole number from ``low`` to ``high``.
+
+    Attributes:
+        low, high: the range.
+        bounded: the browser turns a number out of range red and keeps it for itself. Otherwise it arrives, is shown as
+            it was typed, and ``problem`` says what is allowed.
+    """
 
     low: int
     high: int
+    bounded: bool = True
 
     def allows(self, value: Any) -> bool:
         """A whole number in the range."""
@@ -186,14 +207,29 @@ class Whole(Control):
             raise ValueError
         return int(text)
 
+    def typed_wrong(self) -> Any:
+        """A whole number out of range, as far as a browser can write one."""
+        typed = st.session_state.get(self.key)
+        whole = isinstance(typed, int) and not isinstance(typed, bool) and abs(typed) < MOST_TYPED
+        return typed if whole and not self.bounded and not self.allows(typed) else None
+
+    def _range(self) -> dict[str, Any]:
+        return {"min_value": self.low, "max_value": self.high} if self.bounded else {}
+
     def widget(self, **options: Any) -> None:
         """A number field with steppers."""
-        st.number_input(min_value=self.low, max_value=self.high, step=1, **options)
+        st.number_input(**self._range(), step=1, **options)
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptionalWhole(Whole):
-    """The same, or nothing, for what the page then works out itself."""
+    """The same, or nothing, for what the page then works out itself.
+
+    Attributes:
+        placeholder: what the empty field says.
+    """
+
+    placeholder: str | None = None
 
     def allows(self, value: Any) -> bool:
         """Nothing, or a whole number in the range."""
@@ -201,7 +237,7 @@ class OptionalWhole(Whole):
 
     def widget(self, **options: Any) -> None:
         """A number field that can be emptied again."""
-        st.number_input(min_value=self.low, max_value=self.high, step=1, value=None, **options)
+        st.number_input(**self._range(), step=1, value=None, placeholder=self.placeholder, **options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,7 +279,7 @@ class Slider(Real):
 
     def widget(self, **options: Any) -> None:
         """A slider; whole steps are written without decimals."""
-        form = "%.0f" if self.step >= 1 else None
+        form = _decimals(self.step)
         st.slider(min_value=self.low, max_value=self.high, step=self.step, format=form, **options)
 
 
@@ -283,7 +319,20 @@ class Span(Control):
 
     def widget(self, **options: Any) -> None:
         """A slider with two ends."""
-        st.slider(min_value=self.low, max_value=self.high, step=self.step, **options)
+        form = _decimals(self.step)
+        st.slider(min_value=self.low, max_value=self.high, step=self.step, format=form, **options)
+
+
+def _decimals(step: float) -> str:
+    """How a slider writes its numbers: as finely as its steps, and with two decimals at least where they are parts.
+
+    >>> _decimals(1.0), _decimals(0.5), _decimals(0.0005)
+    ('%.0f', '%.2f', '%.4f')
+    """
+    if step >= 1:
+        return "%.0f"
+    exponent = Decimal(repr(step)).normalize().as_tuple().exponent
+    return f"%.{max(2, -int(exponent))}f"
 
 
 def _is_real(value: Any) -> bool:

@@ -18,7 +18,7 @@ from explorer.datasets import BUILTIN
 from explorer.training import ENDED, Run, Steered, Story, checkpoints
 from explorer.training.advice import Advice, advise
 from explorer.training.config import CONSTANT, SCHEDULES, TrainConfig
-from explorer.training.folder import BY_HAND
+from explorer.training.folder import BY_HAND, PAUSE, STOP
 from explorer.training.smoothing import smoothed
 from explorer.ui import cache, frame
 from explorer.ui import training_options as options
@@ -144,15 +144,22 @@ def _progress(run: Run, story: Story, status: str) -> tuple[float, str]:
         return share, "Asking it about the test pictures…"
     if status in ENDED:
         return share, _ending(story, epochs)
+    return share, _going(run, story, status)
+
+
+def _going(run: Run, story: Story, status: str) -> str:
+    """What a run does that goes on, as soon as it was asked for."""
+    asked, last = run.folder.wish().wanted, story.batches[-1] if story.batches else None
+    if asked == STOP or (asked == PAUSE and status == "running"):
+        return "Stopping…" if asked == STOP else "Pausing…"
     if story.waking or last is None:
-        return share, WAKING if not story.epoch else f"{WAKING} It goes on with epoch {min(epochs, story.epoch + 1)}."
-    words = f"Epoch {min(epochs, story.epoch + 1)} of {epochs}"
+        return f"{WAKING} It goes on with epoch {story.epoch + 1}." if story.epoch else WAKING
+    words = f"Epoch {min(run.config.epochs, story.epoch + 1)} of {run.config.epochs}"
     if status == "running":
-        speed = last.get("images_per_second")
+        speed, left = last.get("images_per_second"), last.get("seconds_left")
         words += f" · {speed:,.0f} pictures a second" if speed else ""
-        left = last.get("seconds_left")
         words += f" · about {_duration(left)} left" if left is not None else ""
-    return share, words
+    return words
 
 
 def _ending(story: Story, epochs: int) -> str:

@@ -1,20 +1,23 @@
 """The Training page's choices as a registry, and the sidebar they are drawn in."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
 from explorer.augmentation import PRESETS, Augmentation
-from explorer.blocks import RECIPES, Block
+from explorer.blocks import RECIPES, Block, compact, from_compact
 from explorer.datasets import BUILTIN
-from explorer.settings import MAX_DATASET_SIDE
+from explorer.errors import ModelError
+from explorer.settings import MAX_BLOCKS, MAX_DATASET_SIDE
 from explorer.training import OPTIONS, OWN, TrainConfig
 from explorer.training.config import CONSTANT, EXPONENTIAL, PLATEAU, SCHEDULES, TIME
 from explorer.ui import augmentation_options, frame, state, trained
 from explorer.ui.controls import Control, OptionalWhole, Real, Select, SelectPresent, Switch, Whole, of_option
 from explorer.ui.dataset_options import Asked
+from explorer.ui.links import Visit
 
 PAGE = "training"
 OPENED = "opened"
@@ -22,21 +25,77 @@ OPENED = "opened"
 NEW = ""
 """The run that has not begun yet."""
 NONE, AS_PREVIEWED = "none", "page"
+MAX_LINKED = 800
+"""Most characters of a network's layers in a link; browsers and chats cut longer ones."""
 ITS_OWN = "own"
 """Dropout as the network has it itself."""
 
 
 def _option(name: str) -> Control:
-    """The control of one of the configuration's options."""
-    return of_option(f"{PAGE}.{name}", OPTIONS[name])
+    """The control of one of the configuration's options; what is typed out of range is said, and not trained."""
+    control = of_option(f"{PAGE}.{name}", OPTIONS[name])
+    return replace(control, bounded=False) if isinstance(control, Whole) else control
 
 
 class Rate(Real):
-    """A learning rate: a number field that shows small numbers as they are."""
+    """A learning rate: a number field that shows small numbers as they are, and those that are not allowed too."""
+
+    def typed_wrong(self) -> Any:
+        """A number out of range."""
+        typed = st.session_state.get(self.key)
+        wrong = isinstance(typed, float) and math.isfinite(typed) and not self.allows(typed)
+        return typed if wrong else None
 
     def widget(self, **options: Any) -> None:
         """A number field without needless zeros."""
-        st.number_input(min_value=self.low, max_value=self.high, step=self.step, format="%g", **options)
+        st.number_input(step=self.step, format="%g", **options)
+
+
+class OwnStack(Control):
+    """The visitor's own network in a link, where it is small enough; its widget is the table."""
+
+    def allows(self, value: Any) -> bool:
+        """Nothing, or a stack that a link has room for."""
+        if value is None:
+            return True
+        if (
+            not isinstance(value, tuple)
+            or len(value) > MAX_BLOCKS
+            or not all(isinstance(each, Block) for each in value)
+        ):
+            return False
+        try:
+            return len(compact(value)) <= MAX_LINKED and from_compact(compact(value)) == value
+        except ModelError:  # a rate with too many digits
+            return False
+
+    def allowed(self) -> str:
+        """How it is written."""
+        return f"it is layers such as {compact(RECIPES[RECIPE.default].blocks[:2])}, at most {MAX_LINKED} characters"
+
+    def read(self, text: str) -> tuple[Block, ...]:
+        """As :func:`explorer.blocks.compact` writes it."""
+        if len(text) > MAX_LINKED:
+            raise ValueError
+        try:
+            return from_compact(text)
+        except ModelError:
+            raise ValueError from None
+
+    def text(self, value: Any) -> str:
+        """Short, and nothing in it that a link has to escape."""
+        return compact(value)
+
+    def current(self) -> Any:
+        """The stack, while it is the chosen network."""
+        stack = own_stack() if RECIPE.current() == OWN else None
+        return stack if self.allows(stack) else None
+
+    def put(self, value: Any) -> None:
+        """Let the table begin with it; nothing leaves the table as it is."""
+        if value is not None:
+            put_stack(value)
+            state.put(state.STACK_BASE, None)
 
 
 class RunChoice(Select):
@@ -89,6 +148,7 @@ RECIPE = Select(
     default="convnet-32-64-64",
     options={**{name: recipe.title for name, recipe in RECIPES.items()}, OWN: "build your own"},
 )
+STACK = OwnStack(key=f"{PAGE}.stack", label="Layers")
 EPOCHS = _option("epochs")
 BATCH_SIZE = _option("batch_size")
 OPTIMIZER = _option("optimizer")
@@ -128,6 +188,8 @@ IMAGE_SIZE = OptionalWhole(
     low=8,
     high=MAX_DATASET_SIDE,
     help="Height and width that pictures are made to. Left empty: as the dataset has them.",
+    bounded=False,
+    placeholder="its own",
 )
 TRAIN_PICTURES = OptionalWhole(
     key=f"{PAGE}.train_pictures",
@@ -135,6 +197,8 @@ TRAIN_PICTURES = OptionalWhole(
     low=8,
     high=1_000_000,
     help="At most so many pictures. Left empty: all of them. Few are learned by heart.",
+    bounded=False,
+    placeholder="all",
 )
 SMALL = _option("small_split")
 DETAILS: dict[str, Control] = {
@@ -145,6 +209,12 @@ DETAILS: dict[str, Control] = {
         *("monitor", "patience", "restore_best"),
     )
 }
+OF_SCHEDULE = {
+    TIME: ("time_decay",),
+    EXPONENTIAL: ("exponential_decay",),
+    PLATEAU: ("plateau_factor", "plateau_patience"),
+}
+"""The details that each schedule has."""
 RUN = RunChoice(key=f"{PAGE}.run", label="Run", default=NEW, options={})
 EPOCH = OptionalWhole(key=f"{PAGE}.epoch", label="Epoch", low=0, high=500)
 WRONG = Switch(key=f"{PAGE}.only_wrong", label="Only mistakes", default=True)
@@ -171,7 +241,7 @@ TABS = frame.tabs(
     PAGE, {"wrong": "What it gets wrong", "ask": "Ask it", "network": "The network", "compare": "Compare runs"}
 )
 CONTROLS: tuple[Control, ...] = (
-    *(DATASET, RECIPE, EPOCHS, BATCH_SIZE, OPTIMIZER, LEARNING_RATE, SCHEDULE, EARLY_STOPPING, SEED),
+    *(DATASET, RECIPE, STACK, EPOCHS, BATCH_SIZE, OPTIMIZER, LEARNING_RATE, SCHEDULE, EARLY_STOPPING, SEED),
     *(AUGMENTATION, DROPOUT, IMAGE_SIZE, TRAIN_PICTURES, SMALL),
     *DETAILS.values(),
     *(RUN, EPOCH, WRONG, LEAF, FIGURE, ASK, TABS),
@@ -196,6 +266,8 @@ class Wanted:
 def choose() -> None:
     """Draw the sidebar."""
     with st.sidebar:
+        if RUN.current() != NEW:
+            st.caption("These are for the next run; *Steer* changes the one that is shown.")
         dataset = DATASET.draw(on_change=leave_run)
         RECIPE.draw()
         left, right = st.columns(2)
@@ -222,11 +294,8 @@ def _draw_schedule() -> None:
     chosen = SCHEDULE.current()
     label = "Schedule" if chosen == CONSTANT else f"Schedule · {SCHEDULES[chosen]}"
     with st.popover(label, width="stretch"):
-        schedule = SCHEDULE.draw()
-        DETAILS["time_decay"].draw(disabled=schedule != TIME)
-        DETAILS["exponential_decay"].draw(disabled=schedule != EXPONENTIAL)
-        DETAILS["plateau_factor"].draw(disabled=schedule != PLATEAU)
-        DETAILS["plateau_patience"].draw(disabled=schedule != PLATEAU)
+        for name in OF_SCHEDULE.get(SCHEDULE.draw(), ()):
+            DETAILS[name].draw()
 
 
 def _draw_stopping() -> None:
@@ -255,6 +324,22 @@ def _draw_weights(optimizer: str) -> None:
         DETAILS["weight_decay"].draw(disabled=optimizer != "adamw")
         SEED.draw()
         DETAILS["mixed_precision"].draw()
+
+
+def problem() -> str | None:
+    """What is wrong with the numbers that were typed, in sentences."""
+    said = [found for control in CONTROLS if (found := control.problem())]
+    return " ".join(said) or None
+
+
+def without_layers(visit: Visit) -> str | None:
+    """The note for a link to a network of one's own that does not say its layers."""
+    if not visit.linked or RECIPE.current() != OWN or STACK.key in st.query_params:
+        return None
+    begun = "those of your table are shown" if state.get(state.OWN_STACK) else "the table begins with the usual ones"
+    return (
+        f"The link asks for a network of its own and does not say its layers, perhaps because they are many: {begun}."
+    )
 
 
 def leave_run() -> None:

@@ -21,6 +21,8 @@ from explorer.ui.version_components import Version, versions
 PAGE = options.PAGE
 PREVIEWED = 8
 NEW_NAME, NEW_RATE, MORE_EPOCHS = f"{PAGE}.new_name", f"{PAGE}.new_rate", f"{PAGE}.more_epochs"
+SHOWN_RATE = f"{PAGE}.shown_rate"
+"""The learning rate that the field was given; another one in it was typed."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,11 @@ class Seen:
 
 def look(*, arrived: bool) -> Seen:
     """What the choices stand for."""
-    table_problem = training_blocks.settle(arrived=arrived)
+    table_problem = _chosen_problem(training_blocks.settle(arrived=arrived))
     run_id = RUN.current()
     if run_id != NEW:
         return _look_at(run_id)
-    wanted, dataset = None, None
+    wanted, dataset, typed_problem = None, None, options.problem()
     try:
         wanted = options.wanted()
         dataset = shared(wanted)
@@ -61,8 +63,8 @@ def look(*, arrived: bool) -> Seen:
         rows = blocks.describe(wanted.config.stack, shape, len(dataset.class_names))
         training.check_network(wanted.config, shape, len(dataset.class_names))
     except ExplorerError as error:
-        return Seen(wanted, dataset, problem=_chosen_problem(table_problem) or str(error))
-    return Seen(wanted, dataset, tuple(rows), _chosen_problem(table_problem))
+        return Seen(wanted, dataset, problem=typed_problem or table_problem or str(error))
+    return Seen(wanted, dataset, tuple(rows), typed_problem or table_problem)
 
 
 def _chosen_problem(table_problem: str | None) -> str | None:
@@ -136,24 +138,18 @@ def _can_resume(seen: Seen) -> bool:
 
 
 def _draw_more(seen: Seen) -> None:
-    """Steering, renaming and deleting."""
-    with st.popover("Steer", icon=":material/tune:", disabled=seen.run is None):
-        if seen.run is None or seen.story is None:
-            return
-        st.number_input(
-            "Learning rate from now on",
-            min_value=1e-7,
-            max_value=100.0,
-            value=_present_rate(seen.run, seen.story),
-            step=0.0005,
-            format="%g",
-            key=f"{NEW_RATE}.{seen.run.id}",
-        )
-        st.button("Set it", key=f"{PAGE}.set_rate", on_click=set_rate, disabled=seen.status == "finished")
+    """Steering, renaming and deleting; without a run a button, as a popover would stay open when its run is deleted."""
+    if seen.run is None or seen.story is None:
+        st.button("Steer", icon=":material/tune:", key=f"{PAGE}.no_steer", disabled=True)
+        return
+    with st.popover("Steer", icon=":material/tune:"):
+        key = f"{NEW_RATE}.{seen.run.id}"
+        _settle_rate(key, seen.run, seen.story)
+        st.number_input("Learning rate from now on", step=0.0005, format="%g", key=key)
+        st.button("Set it", key=f"{PAGE}.set_rate", on_click=set_rate)
         st.number_input(
             "Train until epoch",
-            1,
-            cache.limits().max_epochs,
+            step=1,
             value=min(cache.limits().max_epochs, seen.run.config.epochs + 5),
             key=f"{MORE_EPOCHS}.{seen.run.id}",
         )
@@ -170,9 +166,20 @@ def _draw_more(seen: Seen) -> None:
             st.button("Delete", key=f"{PAGE}.delete", icon=":material/delete:", disabled=not sure, on_click=delete)
 
 
+def _settle_rate(key: str, run: Run, story: Story) -> None:
+    """Let the field show the present rate, unless another one was typed that has not been set yet."""
+    present = _present_rate(run, story)
+    if st.session_state.get(key) in (None, st.session_state.get(SHOWN_RATE)):
+        st.session_state[key] = st.session_state[SHOWN_RATE] = present
+
+
 def _present_rate(run: Run, story: Story) -> float:
+    """What the next step is made with: the rate that is wished, the last one that was told, or the first."""
+    wished, steered = run.folder.wish().learning_rate, story.steered
+    if wished is not None and (not steered or steered[-1].rate != wished):
+        return float(wished)
     last = story.batches[-1].get("learning_rate") if story.batches else None
-    return min(100.0, max(1e-7, float(last or run.config.learning_rate)))
+    return float(last or run.config.learning_rate)
 
 
 def _guarded(action: Callable[[], None]) -> None:
@@ -191,7 +198,8 @@ def begin() -> None:
 
 def _begin() -> None:
     problem = training_blocks.settle(arrived=False)  # a cell may have been left with this very press
-    if problem and options.RECIPE.current() == OWN:
+    problem = options.problem() or _chosen_problem(problem)
+    if problem:
         raise RunError(problem)
     wanted = options.wanted()
     dataset = shared(wanted) if wanted.handed_over else None
@@ -213,6 +221,7 @@ def pause_or_resume() -> None:
             run.pause()
         else:
             run.resume()
+        options.EPOCH.put(None)
 
     _guarded(act)
 
@@ -224,12 +233,29 @@ def stop() -> None:
 
 def set_rate() -> None:
     """Another learning rate was set."""
-    _guarded(lambda: _chosen().set_learning_rate(float(st.session_state[f"{NEW_RATE}.{RUN.current()}"])))
+
+    def act() -> None:
+        run, rate = _chosen(), float(st.session_state[f"{NEW_RATE}.{RUN.current()}"])
+        run.set_learning_rate(rate)
+        st.session_state[SHOWN_RATE] = rate
+        when = "as soon as it goes on" if run.status in ENDED else "from the next batch on"
+        st.toast(f"Learning rate {rate:g}, {when}.", icon=":material/tune:")
+
+    _guarded(act)
 
 
 def go_on() -> None:
-    """More epochs were asked for."""
-    _guarded(lambda: _chosen().resume(epochs=int(st.session_state[f"{MORE_EPOCHS}.{RUN.current()}"])))
+    """More epochs were asked for, perhaps with the rate that was typed beside them."""
+
+    def act() -> None:
+        run = _chosen()
+        rate = st.session_state.get(f"{NEW_RATE}.{run.id}")
+        typed = None if rate == st.session_state.get(SHOWN_RATE) else rate
+        run.resume(epochs=int(st.session_state[f"{MORE_EPOCHS}.{run.id}"]), learning_rate=typed)
+        st.session_state[SHOWN_RATE] = rate
+        options.EPOCH.put(None)
+
+    _guarded(act)
 
 
 def rename() -> None:

@@ -217,7 +217,7 @@ def test_the_epoch_slider_goes_back(finished):
 
 def test_a_finished_run_goes_on_where_more_epochs_are_asked_for(finished, monkeypatch):
     asked = []
-    monkeypatch.setattr(training.Run, "resume", lambda _, epochs=None: asked.append(epochs))
+    monkeypatch.setattr(training.Run, "resume", lambda _, epochs=None, **_more: asked.append(epochs))
     at = looked(start(link={"run": finished.id}))
     looked(at.button(key="training.go_on").click().run())
     assert asked == [7]
@@ -448,3 +448,168 @@ def test_the_home_page_and_the_menu_know_the_page():
 
 def test_folder_helper_is_a_run(runs_dir):
     assert isinstance(plain_run(runs_dir), Folder)
+
+
+# What a first visitor stumbled over
+
+
+def field(at, name):
+    """The number field whose key begins so."""
+    return next(each for each in at.number_input if each.key.startswith(f"training.{name}"))
+
+
+def bar(at):
+    return at.get("progress")[0].proto.text
+
+
+def ended(root, *events):
+    """A run whose process is gone, with one epoch behind it."""
+    folder, lock = going(root, ("batch", BATCH), ("epoch", {"epoch": 1, "loss": 1.0, "learning_rate": 0.001}), *events)
+    EventWriter(folder.events).write("stopped", reason="Stopped by hand.", used=1)
+    lock.release()
+    return folder
+
+
+def test_a_rate_set_by_hand_is_said_everywhere(runs_dir):
+    folder = ended(runs_dir, ("rate", {"learning_rate": 0.02, "epoch": 2, "step": 0}))
+    at = looked(start(link={"run": folder.path.name, "tab": "code"}))
+    assert "Convnet of keras.io · adam 0.001 → 0.02 from epoch 2" in said(at)
+    assert "(2, 0): 0.02," in at.code[0].value
+    curves = [json.loads(each.proto.spec) for each in at.get("plotly_chart")]
+    assert [shape["x0"] for each in curves for shape in each["layout"]["shapes"]] == [1, 1]
+    at = looked(start(link={"run": folder.path.name, "tab": "compare"}))
+    assert list(at.dataframe[0].value["optimizer"]) == ["adam, 0.001 → 0.02 from epoch 2"]
+
+
+def test_a_rate_that_was_typed_is_taken_by_going_on(runs_dir, monkeypatch):
+    asked = []
+    monkeypatch.setattr(training.Run, "resume", lambda _, **how: asked.append(how))
+    folder = ended(runs_dir)
+    at = looked(start(link={"run": folder.path.name}))
+    assert field(at, "new_rate").value == 0.001
+    looked(at.button(key="training.go_on").click().run())
+    field(at, "new_rate").set_value(0.02)
+    looked(at.button(key="training.go_on").click().run())
+    assert asked == [{"epochs": 7, "learning_rate": None}, {"epochs": 7, "learning_rate": 0.02}]
+
+
+def test_a_rate_can_be_set_of_a_finished_run_and_the_field_shows_each_run_s_own(finished):
+    other, lock = going(finished.path.parent, ("batch", {**BATCH, "learning_rate": 0.007}))
+    at = looked(start(link={"run": finished.id}))
+    field(at, "new_rate").set_value(0.03)
+    looked(at.button(key="training.set_rate").click().run())
+    assert finished.folder.wish().learning_rate == 0.03
+    assert "0.03, as soon as it goes on" in at.toast[0].value
+    assert field(at, "new_rate").value == 0.03
+    at.session_state["training.run"] = other.path.name
+    looked(at.run())
+    assert field(at, "new_rate").value == 0.007
+    lock.release()
+    shutil.rmtree(other.path)
+    finished.folder.control.unlink()
+
+
+def test_going_on_with_another_rate_writes_one_wish(runs_dir, monkeypatch):
+    monkeypatch.setenv("EXPLORER_RUNS_AT_ONCE", "1")
+    (runs_dir / ".active").mkdir()
+    folder, lock = going(runs_dir)  # takes the only place
+    (runs_dir / ".active" / folder.path.name).touch()
+    run = training.open_run(ended(runs_dir).path.name)
+    with pytest.raises(training.RunError, match="learning_rate is -1"):
+        run.resume(epochs=3, learning_rate=-1.0)
+    with pytest.raises(training.RunError, match="Every epoch"):
+        run.resume(epochs=1, learning_rate=0.5)
+    assert run.folder.wish().learning_rate is None
+    run.resume(epochs=3, learning_rate=0.5)
+    assert (run.folder.wish().wanted, run.folder.wish().learning_rate) == ("run", 0.5)
+    lock.release()
+
+
+def test_a_run_that_wakes_again_does_not_show_what_was(runs_dir):
+    batch = {**BATCH, "images_per_second": 1015.0, "seconds_left": 0.0}
+    folder, lock = going(runs_dir, ("batch", batch), ("epoch", {"epoch": 1}), ("finished", {"used": 1}))
+    writer = EventWriter(folder.events)
+    writer.write("queued")
+    writer.write("launched", pid=1)
+    writer.write("started", epoch=2, step=0, classes=["a", "b"], shape=[28, 28, 1], steps=3)
+    at = looked(start(link={"run": folder.path.name}))
+    assert bar(at) == "Waking TensorFlow… It goes on with epoch 2."
+    writer.write("batch", **{**batch, "epoch": 2})
+    looked(at.run())
+    assert bar(at) == "Epoch 2 of 2 · 1,015 pictures a second · about 0 s left"
+    looked(at.button(key="training.stop").click().run())
+    assert bar(at) == "Stopping…"
+    lock.release()
+
+
+def test_without_a_run_steering_is_no_popover_that_stays_open(runs_dir):
+    folder = ended(runs_dir)
+    at = looked(start(link={"run": folder.path.name}))
+    assert len(at.get("popover")) == 5
+    at.checkbox(key=f"training.sure.{folder.path.name}").check().run()
+    looked(at.button(key="training.delete").click().run())
+    assert len(at.get("popover")) == 4  # those of the sidebar
+    assert at.button(key="training.no_steer").disabled
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "sentence"),
+    [
+        ("epochs", 0, "“Epochs” is 0; it is a whole number from 1 to 500."),
+        ("epochs", 99_999, "“Epochs” is 99,999; it is a whole number from 1 to 500."),
+        ("batch_size", 7_000, "“Batch size” is 7,000; it is a whole number from 1 to 1024."),
+        ("learning_rate", -1.0, "“Learning rate” is -1.0; it is a number from 1e-07 to 100."),
+        ("image_size", 3, "“Size, pixels” is 3; it is a whole number from 8"),
+        ("patience", 0, "“Patience, epochs” is 0; it is a whole number from 1 to 50."),
+    ],
+)
+def test_a_number_out_of_range_is_said_and_not_trained(name, typed, sentence):
+    at = looked(start(link={"early_stopping": "1"}))
+    at.number_input(key=f"training.{name}").set_value(typed).run()
+    assert not at.exception
+    assert sentence in at.error[0].value
+    assert at.number_input(key=f"training.{name}").value == typed  # as it was typed
+    assert at.button(key="training.start").disabled
+    at.number_input(key=f"training.{name}").set_value(32).run()
+    assert not looked(at).button(key="training.start").disabled
+
+
+def test_beside_a_run_a_number_out_of_range_begins_none(runs_dir):
+    folder = ended(runs_dir)
+    at = looked(start(link={"run": folder.path.name}))
+    assert "These are for the next run" in said(at)
+    at.number_input(key="training.epochs").set_value(0).run()
+    at.button(key="training.start").click().run()
+    assert "“Epochs” is 0" in at.error[0].value
+    assert len(training.list_runs()) == 1
+
+
+def test_one_s_own_network_is_in_the_link_and_comes_back(runs_dir):
+    at = looked(start(link={"recipe": "own"}))
+    assert "does not say its layers" in at.info[0].value
+    at.session_state[table(at)] = {"edited_rows": {0: {"filters": 8, "padding": "same"}}, "deleted_rows": [1]}
+    looked(at.run())
+    assert url(at) == {"recipe": "own", "stack": "c8.3.1.same-c64-m2.2-c64-f-d"}
+    again = looked(start(link=url(at)))
+    assert not again.info
+    assert again.session_state[state.OWN_STACK] == at.session_state[state.OWN_STACK]
+    assert again.session_state[state.STACK_BASE][0] == at.session_state[state.OWN_STACK]
+    assert url(looked(again.run())) == url(at)
+    other = {"recipe": "own", "stack": "f-d9"}
+    assert url(looked(start(link=other))) == other
+
+
+@pytest.mark.parametrize("text", ["q", "c0", "c8-", "-".join(["c"] * 61), "d" * 900, "o95", "c32", "f.1", "c٣", "d1e3"])
+def test_a_hostile_network_in_a_link_gives_a_sentence(text):
+    at = looked(start(link={"recipe": "own", "stack": text}))
+    assert "The link's value for “layers” cannot be used" in at.info[0].value
+    assert "93,322 parameters" in said(at)
+
+
+def test_the_schedule_s_fields_are_its_own():
+    names = [name for names in options.OF_SCHEDULE.values() for name in names]
+    for schedule in ("constant", "plateau"):
+        at = looked(start(link={"schedule": schedule}))
+        drawn = {each.key for each in [*at.number_input, *at.slider]}
+        shown = [name for name in names if f"training.{name}" in drawn]
+        assert shown == list(options.OF_SCHEDULE.get(schedule, ()))

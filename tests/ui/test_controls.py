@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from explorer.ascent import OPTIONS
 from explorer.attribution import METHODS
@@ -168,3 +169,36 @@ def test_an_option_and_its_widget_allow_the_same(name):
             (option.high + 1, False),
         ):
             assert control.allows(kind(value)) is allowed
+
+
+@pytest.mark.parametrize(
+    ("step", "value", "written"),
+    [(0.001, 0.004, "0.004"), (0.0005, 0.001, "0.0010"), (0.05, 0.5, "0.50"), (1.0, 7.0, "7")],
+)
+def test_a_slider_writes_its_numbers_as_finely_as_its_steps(step, value, written):
+    def drawn(step, value):
+        from explorer.ui.controls import Slider, Span
+
+        Slider(key="toy.slider", label="S", default=value, low=0.0, high=10.0, step=step).draw()
+        Span(key="toy.span", label="S", default=(value, 9.0), low=0.0, high=10.0, step=step).draw()
+
+    at = AppTest.from_function(drawn, args=(step, value)).run()
+    assert [each.proto.format % value for each in at.slider] == [written, written]
+
+
+def test_a_number_that_is_not_bounded_arrives_and_is_explained():
+    def drawn():
+        import streamlit as st
+
+        from explorer.ui.controls import Whole
+
+        whole = Whole(key="toy.whole", label="Whole", default=3, low=1, high=9, bounded=False)
+        st.text(f"{whole.draw()}; {whole.problem()}")
+
+    at = AppTest.from_function(drawn).run()
+    assert at.text[0].value == "3; None"
+    at.number_input[0].set_value(4000).run()
+    assert at.number_input[0].value == 4000
+    assert at.text[0].value == "3; “Whole” is 4,000; it is a whole number from 1 to 9."
+    at.number_input[0].set_value(9).run()
+    assert at.text[0].value == "9; None"
