@@ -68,7 +68,8 @@ def _channels(batch: NDArray[Any], channels: int, notes: list[str]) -> NDArray[A
     if channels == 3:
         notes.append("The grey picture went in as equal red, green and blue.")
         return np.repeat(batch, 3, axis=3)
-    notes.append("Turned grey, because this network reads one channel.")
+    if (batch != batch[..., :1]).any():
+        notes.append("Turned grey, because this network reads one channel.")
     return np.stack([to_grey(image) for image in batch])[..., np.newaxis]
 
 

@@ -13,7 +13,7 @@ from explorer.augmentation import FAMILIES, PRESETS, SWEEPS, TRANSFORMS, Augment
 from explorer.augmentation.registry import BATCH, CHAINS, CONSTANT, GEOMETRY, SUPPLEMENTS
 from explorer.datasets import BUILTIN, SPLITS
 from explorer.options import Interval, Number
-from explorer.ui import frame, pickers, state
+from explorer.ui import frame, pickers, state, trained
 from explorer.ui.controls import Control, Select, SelectPresent, Slider, Switch, Whole, of_option
 from explorer.ui.texts import plain
 
@@ -110,6 +110,28 @@ class NetworkName(Control):
         st.session_state[self.key] = value
 
 
+class HelpRuns(Control):
+    """The runs that ask whether augmentation helps, without it and with it: a link to them finds them again."""
+
+    def allows(self, value: Any) -> bool:
+        """Nothing, or one or two of the visitor's runs."""
+        return value is None or (
+            isinstance(value, tuple) and 0 < len(value) <= 2 and all(trained.exists(name) for name in value)
+        )
+
+    def allowed(self) -> str:
+        """Why they may be missing."""
+        return "they are no runs of yours, or were deleted"
+
+    def read(self, text: str) -> tuple[str, ...]:
+        """Names with a comma between them."""
+        return tuple(text.split(",", 2))
+
+    def text(self, value: Any) -> str:
+        """Names with a comma between them."""
+        return ",".join(value)
+
+
 NEEDS = {OPENED: state.DATASET}
 """A bundled dataset is always here, the one of the Datasets page where one is open."""
 DATASET = SelectPresent(
@@ -151,6 +173,7 @@ COUNT = Whole(key=f"{PAGE}.count", label="Versions in the zip", default=64, low=
 HELP_DATASET = Select(key=f"{PAGE}.help_dataset", label="On", default="mnist-small", options=HERE)
 HELP_PICTURES = Whole(key=f"{PAGE}.help_pictures", label="Pictures", default=200, low=32, high=2000)
 HELP_EPOCHS = Whole(key=f"{PAGE}.help_epochs", label="Epochs", default=30, low=2, high=60)
+HELP_RUNS = HelpRuns(key=f"{PAGE}.help_runs", label="Does it help?")
 
 TABS = frame.tabs(
     PAGE,
@@ -168,7 +191,7 @@ CONTROLS: tuple[Control, ...] = (
     *(PRESET, IMAGE, SOURCE, DATASET, SPLIT),
     *PARAMETERS.values(),
     *(SEED, VERSION, OVERLAY, SWEEP, NETWORK, CAMS, LABELS_ON, COUNT),
-    *(HELP_DATASET, HELP_PICTURES, HELP_EPOCHS, TABS),
+    *(HELP_DATASET, HELP_PICTURES, HELP_EPOCHS, HELP_RUNS, TABS),
 )
 
 FIRST = (

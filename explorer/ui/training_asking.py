@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 PAGE = options.PAGE
 PICKER = f"{PAGE}_picture"
 IMAGE = pickers.image_control(PICKER)
-MOST = 10
+MOST = 5
+"""Classes that are named."""
 
 
 def draw(run: Run | None, story: Story | None) -> None:

@@ -119,7 +119,7 @@ def draw() -> None:
         num_rows="dynamic",
         placeholder="",
         hide_index=True,
-        height=320,
+        height=284,
         column_config={
             "kind": st.column_config.SelectboxColumn("Layer", options=list(KINDS_BY_TITLE), required=True, width=150),
             **{name: _number_column(name) for name in ("filters", "units", "rate", "window", "stride")},

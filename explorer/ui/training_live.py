@@ -3,7 +3,7 @@
 import contextlib
 import html
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,8 @@ from explorer.ui.texts import plain
 from explorer.ui.version_components import Version, versions
 
 PAGE = options.PAGE
+MORE = 5
+"""Epochs that the advice offers."""
 EVERY_SECONDS = 1.0
 LEAST_SHOWN = 10
 """Epochs on the axis of a long run, at first; it grows with them."""
@@ -57,14 +59,20 @@ WAKING = "Waking TensorFlow…"
 ICONS = {"overfitting": ":material/trending_down:", "stuck": ":material/warning:"}
 
 
-def draw(run: Run, story: Story, status: str) -> None:
+def draw(run: Run, story: Story, status: str, five_more: Callable[[], None]) -> None:
     """The run; while it goes on, how far it is is drawn anew each second, and the rest every other one.
 
     A chart costs the browser more than all else here: Streamlit builds it anew whenever a number in it is another.
+
+    Args:
+        run: what is shown.
+        story: what happened to it.
+        status: of it.
+        five_more: lets a run that has ended go on for five epochs.
     """
     live = status not in ENDED
     st.fragment(_draw_state, run_every=EVERY_SECONDS if live else None)(run, story, status)
-    st.fragment(_draw_figures, run_every=2 * EVERY_SECONDS if live else None)(run, story, live=status == "running")
+    st.fragment(_draw_figures, run_every=2 * EVERY_SECONDS if live else None)(run, story, status, five_more)
 
 
 def _draw_state(run: Run, story: Story, before: str) -> None:
@@ -83,11 +91,12 @@ def _draw_state(run: Run, story: Story, before: str) -> None:
         st.info(plain(reason), icon=":material/info:")
 
 
-def _draw_figures(run: Run, story: Story, *, live: bool) -> None:
-    """The curves, the pictures and the filters."""
+def _draw_figures(run: Run, story: Story, status: str, five_more: Callable[[], None]) -> None:
+    """The curves, the pictures, the filters, and what to do next."""
     if story.started and run.folder.config.is_file():
         _draw_curves(run, story, dark=frame.is_dark())
-        _draw_insight(run, story, live=live)
+        _draw_insight(run, story, live=status == "running")
+        _draw_advice(story, five_more if status in ENDED else None)
 
 
 def settings(config: TrainConfig, steered: Sequence[Steered] = ()) -> str:
@@ -234,7 +243,7 @@ def advice(story: Story) -> Advice | None:
 
 
 def _draw_insight(run: Run, story: Story, *, live: bool) -> None:
-    """The eight pictures and the filters after the chosen epoch, and what the curves say."""
+    """The eight pictures and the filters after the chosen epoch."""
     here = set(run.folder.kept_epochs())
     kept = sorted(number for number, each in story.epochs.items() if each.get("predictions") and number in here)
     if kept:
@@ -246,10 +255,21 @@ def _draw_insight(run: Run, story: Story, *, live: bool) -> None:
             _draw_watched(run, story, epoch)
         with right:
             _draw_filters(run, epoch)
+
+
+def _draw_advice(story: Story, five_more: Callable[[], None] | None) -> None:
+    """What the curves say, and where that is to learn on, a button for it."""
     said = advice(story)
-    if said is not None:
+    if said is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
         show = st.warning if said.kind in ICONS else st.info
         show(plain(said.sentence), icon=ICONS.get(said.kind, ":material/lightbulb:"))
+        if five_more is None or said.kind != "learning" or story.epoch + MORE > cache.limits().max_epochs:
+            return
+        if st.button(f"{MORE} more epochs", key=f"{PAGE}.five_more", icon=":material/resume:"):
+            five_more()
+            st.rerun()  # this is a fragment, and the buttons above are not in it
 
 
 def _choose_epoch(kept: list[int]) -> int:

@@ -281,12 +281,12 @@ def choose() -> None:
         with right:
             LEARNING_RATE.draw()
         AUGMENTATION.draw()
+        _draw_schedule()
+        _draw_stopping()
         left, right = st.columns(2)
         with left:
-            _draw_schedule()
             _draw_pictures(dataset)
         with right:
-            _draw_stopping()
             _draw_weights(optimizer)
 
 

@@ -97,7 +97,7 @@ def draw(seen: Seen) -> None:
     if problem:
         st.error(plain(problem), icon=":material/error:")
     if seen.run is not None and seen.story is not None:
-        training_live.draw(seen.run, seen.story, str(seen.status))
+        training_live.draw(seen.run, seen.story, str(seen.status), five_more)
     else:
         _draw_before(seen)
 
@@ -258,6 +258,17 @@ def go_on() -> None:
     _guarded(act)
 
 
+def five_more() -> None:
+    """What the curves advise was pressed."""
+
+    def act() -> None:
+        run = _chosen()
+        run.resume(epochs=run.story().epoch + training_live.MORE)
+        options.EPOCH.put(None)
+
+    _guarded(act)
+
+
 def rename() -> None:
     """Another name was typed."""
     _guarded(lambda: _chosen().rename(str(st.session_state[f"{NEW_NAME}.{RUN.current()}"])))
@@ -287,13 +298,12 @@ def another_run() -> None:
 
 def _draw_before(seen: Seen) -> None:
     """What would be learned from, and the network."""
-    own = options.RECIPE.current() == OWN
-    left, right = st.columns([2, 3] if own else [1, 1], gap="large")
+    if options.RECIPE.current() == OWN:
+        training_blocks.draw()
+    left, right = st.columns(2, gap="large")
     with left:
         _draw_pictures(seen)
     with right:
-        if own:
-            training_blocks.draw()
         draw_network(seen)
 
 

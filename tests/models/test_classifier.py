@@ -239,3 +239,14 @@ def test_pictures_of_zero_to_one_are_noticed():
 def test_what_is_no_picture_is_refused_with_a_sentence(images):
     with pytest.raises(ImageInputError, match=r"\.$"):
         fit(images, (2, 2, 3))
+
+
+def test_turning_grey_is_said_of_colours_alone():
+    grey = np.repeat(np.random.default_rng(0).integers(0, 256, (9, 9, 1), np.uint8), 3, axis=2)
+    coloured = grey.copy()
+    coloured[0, 0] = (200, 10, 10)
+    for picture, notes in ((grey, ()), (coloured, ("Turned grey, because this network reads one channel.",))):
+        fitted, said = fit(picture, (9, 9, 1))
+        assert fitted.shape == (1, 9, 9, 1)
+        assert said == notes
+    np.testing.assert_allclose(fit(grey, (9, 9, 1))[0][0], grey[..., :1], atol=0.01)

@@ -16,7 +16,7 @@ from explorer import settings, training
 from explorer.blocks import RECIPES, Block, describe
 from explorer.training import ENDED, TrainConfig, learning
 from explorer.training.folder import EventWriter, Folder
-from explorer.ui import site, state, training_blocks, visitors
+from explorer.ui import augmentation_options, site, state, training_blocks, visitors
 from explorer.ui import training_options as options
 from explorer.ui.training_explanation import EXPERIMENTS
 from tests.pages.visiting import HOSTILE, Visits, component, looked, nonsense, said
@@ -201,7 +201,7 @@ def test_a_run_is_a_network_of_the_other_pages(finished):
 
 def test_ask_it_with_a_picture_and_compare(finished):
     at = looked(start(link={"run": finished.id, "tab": "ask", "ask": "picture"}))
-    assert len([each for each in at.get("progress") if "·" in each.proto.text]) >= 10
+    assert len([each for each in at.get("progress") if "·" in each.proto.text]) >= 5
     at = looked(start(link={"run": finished.id, "tab": "compare"}))
     assert list(at.dataframe[0].value["run"]) == ["tiny"]
     at = looked(start(link={"run": finished.id, "tab": "network"}))
@@ -613,3 +613,55 @@ def test_the_schedule_s_fields_are_its_own():
         drawn = {each.key for each in [*at.number_input, *at.slider]}
         shown = [name for name in names if f"training.{name}" in drawn]
         assert shown == list(options.OF_SCHEDULE.get(schedule, ()))
+
+
+def test_what_helps_is_found_again_by_its_link(finished, runs_dir, monkeypatch):
+    help_page = Visits("augmentation", augmentation_options.TABS)
+    link = {"tab": "help", "help_runs": f"{finished.id},{finished.id}", "help_dataset": "shapes"}
+    at = looked(help_page.start(link=link))
+    assert help_page.url(at) == link
+    assert {each.proto.text for each in at.get("progress")} == {"Without: finished", "With: finished"}
+    assert "0 pictures are right only with it" in at.info[-1].value
+    for hostile in ("x", "../../etc,..", f"{finished.id},{finished.id},{finished.id}", "," * 99):
+        at = looked(help_page.start(link={**link, "help_runs": hostile}))
+        assert "they are no runs of yours, or were deleted" in at.info[0].value
+        assert not at.get("progress")
+    monkeypatch.setattr(training, "start", lambda *_, **__: finished)
+    at = looked(help_page.start(link={"tab": "help"}))
+    looked(at.button(key="augmentation.help_start").click().run())
+    assert help_page.url(at)["help_runs"] == f"{finished.id},{finished.id}"
+
+
+def test_a_policy_that_mirrors_digits_is_said_beforehand():
+    help_page = Visits("augmentation", augmentation_options.TABS)
+    at = looked(help_page.start(link={"tab": "help"}))
+    assert "mirrors, and a mirrored digit" in at.warning[0].value
+    looked(at.button(key="augmentation.help_example").click().run())
+    assert not at.warning
+    assert not looked(help_page.start(link={"tab": "help", "help_dataset": "shapes"})).warning
+
+
+def test_the_advice_to_learn_on_has_a_button(runs_dir, monkeypatch):
+    asked = []
+    monkeypatch.setattr(training.Run, "resume", lambda _, **how: asked.append(how))
+    epochs = [
+        ("epoch", {"epoch": number, "loss": 1 / number, "val_loss": 1 / number, "accuracy": 0.2 * number})
+        for number in (1, 2, 3)
+    ]
+    for _, figures in epochs:
+        figures["val_accuracy"] = figures["accuracy"]
+    folder = ended(runs_dir, *epochs)
+    at = looked(start(link={"run": folder.path.name}))
+    assert "more epochs." in at.info[-1].value
+    looked(at.button(key="training.five_more").click().run())
+    assert asked == [{"epochs": 8}]
+    good = ended(runs_dir, *[(name, {**figures, "accuracy": 0.99, "val_accuracy": 0.99}) for name, figures in epochs])
+    at = looked(start(link={"run": good.path.name}))
+    assert not [each for each in at.button if each.key == "training.five_more"]
+
+
+def test_the_epoch_that_is_shown_is_the_newest_again_after_going_on(finished, monkeypatch):
+    monkeypatch.setattr(training.Run, "resume", lambda *_, **__: None)
+    at = looked(start(link={"run": finished.id, "epoch": "0"}))
+    looked(at.button(key="training.go_on").click().run())
+    assert "After epoch 2" in said(at)
