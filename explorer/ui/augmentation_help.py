@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer import charts, training
 from explorer.augmentation import Augmentation
+from explorer.blocks import RECIPES
 from explorer.errors import ExplorerError, RunError
 from explorer.training import ENDED, Run, TrainConfig
 from explorer.training.judging import read_judged
@@ -28,8 +29,8 @@ SURE = 1.96
 def draw(seen: Seen) -> None:
     """The choice, the two runs, and what came of them."""
     st.caption(
-        f"The network {RECIPE} learns from few pictures, once as they are and once with the policy on the left; all "
-        "else is the same. Few pictures are where augmentation matters most."
+        f"The network {RECIPES[RECIPE].title} learns from few pictures, once as they are and once with the policy on "
+        "the left; all else is the same. Few pictures are where augmentation matters most."
     )
     runs = _runs()
     live = any(run.status not in ENDED for run in runs.values())

@@ -237,7 +237,7 @@ class OptionalWhole(Whole):
 
     def widget(self, **options: Any) -> None:
         """A number field that can be emptied again."""
-        st.number_input(**self._range(), step=1, value=None, placeholder=self.placeholder, **options)
+        st.number_input(**self._range(), step=1, value=None, **{"placeholder": self.placeholder, **options})
 
 
 @dataclass(frozen=True, kw_only=True)
