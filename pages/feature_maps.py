@@ -7,7 +7,7 @@ from explorer.ui.texts import plain
 
 with frame.page(
     "Feature maps",
-    "A picture travels through a network. Point at a channel to see what feeds it; click to see the sums that made it.",
+    "A picture travels through a network, from pixels to classes. Each square is what one channel makes of it.",
 ):
     with st.spinner("Waking TensorFlow…"):  # the title is there before the seconds that this takes, once
         from explorer.ui import feature_depth, feature_explanation, feature_lab, feature_options, glance_stage

@@ -154,11 +154,7 @@ class Classifier:
         run = self.compiled(key, lambda: self._compile(finish))
         rows = [run(tf.constant(pixels[i : i + MAX_BATCH])).numpy() for i in range(0, len(pixels), MAX_BATCH)]
         result = np.concatenate(rows)
-        if not np.isfinite(result).all():
-            raise ModelError(
-                f"The network {self.name!r} gives an output that is not a number, as one does whose training has "
-                "diverged. Choose another network or an earlier epoch."
-            )
+        check_answer(result, self.name)
         return result
 
     def _compile(self, finish: Callable[[Any], Any]) -> Compiled:
@@ -166,6 +162,19 @@ class Classifier:
         function = tf.function(lambda pixels: finish(run(pixels)[self.output_path]), autograph=False)
         compiled: Compiled = function.get_concrete_function(self.spec)
         return compiled
+
+
+def check_answer(answer: NDArray[np.float32], name: str) -> None:
+    """Make sure that a network's answer is numbers.
+
+    Raises:
+        ModelError: it is not.
+    """
+    if not np.isfinite(answer).all():
+        raise ModelError(
+            f"The network {name!r} gives an output that is not a number, as one does whose training has diverged. "
+            "Choose another network or an earlier epoch."
+        )
 
 
 def _picture_shape(model: Any) -> tuple[int, int, int]:

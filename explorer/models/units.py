@@ -26,7 +26,6 @@ QUIET = frozenset(
     }
 )  # fmt: skip
 """Kinds that change no value: at most its place, or the border."""
-PADDINGS = frozenset({"ZeroPadding2D", "Cropping2D"})
 CONVOLUTIONS = frozenset({"Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose"})
 POOLINGS = frozenset({"MaxPooling2D", "AveragePooling2D"})
 GLOBAL_POOLINGS = frozenset({"GlobalAveragePooling2D", "GlobalMaxPooling2D", "Mean", "Max"})

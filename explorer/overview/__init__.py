@@ -3,7 +3,7 @@
 from explorer.overview.flow import Amounts, Share, shares
 from explorer.overview.glancing import CHANNELS, RULES, Edge, Glance, Shown, class_importance, glance
 from explorer.overview.measuring import Measured, measure
-from explorer.overview.plan import Column, Group, Plan, parameters_of, plan, words_for
+from explorer.overview.planning import Column, Group, Plan, parameters_of, plan, words_for
 from explorer.overview.stages import filters_of, stages
 
 __all__ = [

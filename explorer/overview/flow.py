@@ -57,6 +57,10 @@ class Share:
         """Some of the columns."""
         return Share(self.size[:, channels], self.net[:, channels])
 
+    def turned(self, signs: Any) -> "Share":
+        """Each column with another sign; of one that is zero only the net is lost."""
+        return Share(self.size, self.net * signs)
+
     def scaled(self, factor: Any) -> "Share":
         """Each column times a number between −1 and 1; sizes lose its sign."""
         return Share(self.size * np.abs(factor), self.net * factor)
@@ -107,6 +111,10 @@ class Amounts:
     vectors: Mapping[int, Floats]
     weights: Kept
 
+    def size(self, number: int, channels: int) -> Floats:
+        """How much there is of each channel of a tensor; evenly where it is not known."""
+        return self.sizes.get(number, np.ones(channels, np.float32))
+
 
 def shares(
     start: int, rows: Floats, stops: Sequence[int], calls: Sequence[Visit], amounts: Amounts
@@ -152,14 +160,16 @@ def _before(call: Visit, share: Share, amounts: Amounts) -> Share:
     match name:
         case "Conv2D" | "SeparableConv2D" | "Conv2DTranspose":
             weights = amounts.weights.get(call.path, lambda: _summed(_kernel(call.layer, name)))
-            return share.through(weights, amounts.sizes[number])
+            return share.through(weights, amounts.size(number, weights.size.shape[0]))
         case "DepthwiseConv2D":
             weights = amounts.weights.get(call.path, lambda: _summed(np.asarray(call.layer.kernel, np.float32)))
             return _depthwise(share, weights)
         case "Dense":
             return _dense(share, call, amounts)
-        case "BatchNormalization" if call.layer.gamma is not None:
-            return share.scaled(amounts.weights.get(call.path, lambda: _gain(call.layer.gamma)).net[0])
+        case "BatchNormalization" if np.shape(call.layer.gamma) == share.size.shape[1:]:
+            return share.turned(amounts.weights.get(call.path, lambda: _gain(call.layer.gamma)).net[0])
+        case "Rescaling":
+            return share.turned(np.sign(np.asarray(call.layer.scale, np.float32)))
     return _same(share, call)
 
 
@@ -195,14 +205,15 @@ def _depthwise(share: Share, weights: Weights) -> Share:
     """Each output has one input, so all of it comes from there."""
     signs = np.sign(np.asarray(weights.net))  # (inputs, multiplier)
     shape = (-1, *signs.shape)
-    each = share.scaled(signs.reshape(-1))
+    each = share.turned(signs.reshape(-1))
     return Share(share.size.reshape(shape).sum(axis=2), each.net.reshape(shape).sum(axis=2))
 
 
 def _dense(share: Share, call: Visit, amounts: Amounts) -> Share:
     """Through a dense layer, of which only the outputs asked for are looked at; of a row each product is known."""
     number = call.inputs[0]
-    size = np.abs(amounts.vectors[number]) if number in amounts.vectors else amounts.sizes[number]
+    inputs = call.layer.kernel.shape[0]
+    size = np.abs(amounts.vectors[number]) if number in amounts.vectors else amounts.size(number, inputs)
     asked = np.flatnonzero(share.size.any(axis=0))
     kernel = np.asarray(call.layer.kernel, np.float32)[:, asked]
     return share.of(asked).through(Weights(tf.constant(np.abs(kernel)), tf.constant(kernel)), size)
@@ -219,8 +230,13 @@ def _same(share: Share, call: Visit) -> Share:
     channels = call.node.input_tensors[0].shape[-1]
     if channels is None or channels == share.size.shape[1]:
         return share
-    if share.size.shape[1] % channels == 0:  # a Flatten
+    if kind(call) in {"Flatten", "Reshape"} and share.size.shape[1] % channels == 0:
         return _unflattened(share, int(channels))
+    return _evenly(share, int(channels))
+
+
+def _evenly(share: Share, channels: int) -> Share:
+    """Every channel with the same share, where nothing is known."""
     even = np.full((share.size.shape[1], channels), 1 / channels, np.float32)
     return Share(share.size @ even, share.net @ even)
 
@@ -236,6 +252,7 @@ def _joined(call: Visit, share: Share, amounts: Amounts) -> list[tuple[int, Shar
     parts = []
     known = name in SUMS and all(number in amounts.sizes for number in call.inputs)
     even = np.ones(channels, np.float32)
+    known = known and set(widths) <= {1, channels}
     sizes = [np.broadcast_to(amounts.sizes[number], channels) if known else even for number in call.inputs]
     total = np.maximum(np.sum(sizes, axis=0), 1e-30)
     for index, (number, width) in enumerate(zip(call.inputs, widths, strict=True)):
@@ -244,5 +261,7 @@ def _joined(call: Visit, share: Share, amounts: Amounts) -> list[tuple[int, Shar
         part = share.scaled(factor)
         if width == 1 and channels > 1:
             part = Share(part.size.sum(axis=1, keepdims=True), part.net.sum(axis=1, keepdims=True))
+        elif width != channels:
+            part = _evenly(part, width)
         parts.append((number, part))
     return parts

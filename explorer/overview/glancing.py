@@ -13,7 +13,7 @@ from explorer.models.layers import tap
 from explorer.models.units import PICTURE
 from explorer.overview.flow import shares
 from explorer.overview.measuring import Measured, direct
-from explorer.overview.plan import Column, Plan
+from explorer.overview.planning import Column, Plan
 from explorer.trace.gathering import convolved_apart, gathering
 
 Floats = NDArray[np.float32]
@@ -136,14 +136,24 @@ def glance(
     shown = [
         Shown(column, values := look.at(column.group.told.path), chosen(column, values)) for column in columns[:-1]
     ]
-    likeliest = np.argsort(-measured.probabilities, kind="stable")[:CLASSES]
-    shown.append(Shown(columns[-1], measured.scores, likeliest))
+    wanted = (pinned or {}).get(columns[-1].group.told.path, ())
+    shown.append(Shown(columns[-1], measured.scores, _likeliest(measured.probabilities, wanted)))
     edges = [edge for index in range(1, len(shown)) for edge in _into(plan, shown, index, measured, look)]
     return Glance(tuple(shown), tuple(edges), measured.probabilities)
 
 
-def class_importance(classifier: Classifier, plan: Plan, pixels: Floats, index: int) -> dict[str, Floats]:
-    """How much each channel of the folded columns speaks for a class: ``Σ x · ∂score/∂x`` over its map.
+def _likeliest(probabilities: Floats, wanted: Sequence[int]) -> Channels:
+    """The likeliest classes, and those that are wanted in any case, the likeliest first."""
+    order = np.argsort(-probabilities, kind="stable").tolist()
+    there = [index for index in wanted if 0 <= index < len(order)][:CLASSES]
+    shown = set(list(dict.fromkeys([*there, *order[: 2 * CLASSES]]))[:CLASSES])
+    return np.asarray([index for index in order if index in shown], np.int64)
+
+
+def class_importance(
+    classifier: Classifier, plan: Plan, pixels: Floats, index: int, *, opened: Collection[str] = ()
+) -> dict[str, Floats]:
+    """How much each channel of the columns speaks for a class: ``Σ x · ∂score/∂x`` over its map.
 
     "Gradient × input" (Shrikumar et al. 2016), summed over the places of a channel.
 
@@ -152,11 +162,12 @@ def class_importance(classifier: Classifier, plan: Plan, pixels: Floats, index: 
         plan: of it.
         pixels: float32 (H, W, C), as the network reads it.
         index: of the class.
+        opened: ids of the groups that are unfolded.
 
     Returns:
-        Path of a folded column → float32 (C,).
+        Path of a column → float32 (C,).
     """
-    paths = [column.group.told.path for column in plan.columns()[:-1] if column.group.told.path]
+    paths = [column.group.told.path for column in plan.columns(opened)[:-1] if column.group.told.path]
     last = classifier.output_path
     run = tap(classifier.model, [*paths, last], logits=True)
 
@@ -167,13 +178,13 @@ def class_importance(classifier: Classifier, plan: Plan, pixels: Floats, index: 
             score = classifier.class_scores(values[last])[:, target]
         slopes = tape.gradient(score, [values[path] for path in paths], unconnected_gradients="zero")
         return {
-            path: tf.reduce_sum(values[path] * slope, axis=tuple(range(len(slope.shape) - 1)))
+            path: tf.reduce_sum(tf.cast(values[path] * slope, tf.float32), axis=tuple(range(len(slope.shape) - 1)))
             for path, slope in zip(paths, slopes, strict=True)
         }
 
     spec = (classifier.spec, tf.TensorSpec((), tf.int32))
     compiled = classifier.compiled(
-        "overview-class", lambda: tf.function(importance, autograph=False).get_concrete_function(*spec)
+        ("overview-class", tuple(paths)), lambda: tf.function(importance, autograph=False).get_concrete_function(*spec)
     )
     found = compiled(tf.constant(pixels[np.newaxis], tf.float32), tf.constant(index, tf.int32))
     return {path: values.numpy() for path, values in found.items()}
@@ -226,7 +237,7 @@ def _into(plan: Plan, shown: Sequence[Shown], index: int, measured: Measured, lo
     column, unit = shown[index].column, shown[index].column.group.told
     place = {shown[parent].column.group.told.output: parent for parent in column.parents}
     last = index == len(shown) - 1
-    start = unit.op.outputs[0] if last and unit.op is not None else unit.output
+    start = unit.calls[-1].outputs[0] if last and unit.calls else unit.output
     found = shares(start, _rows(shown[index], plan, last=last), list(place), plan.calls, measured.amounts)
     exact = _exact(plan, shown, index, look)
     edges = []
@@ -236,7 +247,7 @@ def _into(plan: Plan, shown: Sequence[Shown], index: int, measured: Measured, lo
         signs = np.sign(shown[parent].values[..., out].reshape(-1, len(out)).sum(axis=0))
         size, net = exact.get(number) or (share.size[:, out], share.net[:, out] * signs)
         top = float(size.max()) if size.size else 0.0
-        if top <= 0:
+        if not (0 < top < np.inf and np.isfinite(size).all() and np.isfinite(net).all()):
             continue
         for into, before in np.argwhere(size >= FAINTEST * top).tolist():
             strength = float(size[into, before]) / top
@@ -246,8 +257,8 @@ def _into(plan: Plan, shown: Sequence[Shown], index: int, measured: Measured, lo
 
 def _rows(shown: Shown, plan: Plan, *, last: bool) -> Floats:
     """A row for each shown channel: 1 where it is. With one unit for two classes, the first class is its opposite."""
-    unit = shown.column.group.told
-    width = int(plan.shapes[unit.op.path][-1] or 1) if last and unit.op is not None else shown.values.shape[-1]
+    calls = shown.column.group.told.calls
+    width = int(plan.shapes[calls[-1].path][-1] or 1) if last and calls else shown.values.shape[-1]
     if last and width == 1:
         return np.asarray([[1.0 if channel else -1.0] for channel in shown.channels], np.float32)
     rows = np.zeros((len(shown.channels), width), np.float32)
@@ -262,11 +273,13 @@ def _exact(plan: Plan, shown: Sequence[Shown], index: int, look: _Look) -> dict[
     """Where a single convolution lies between two columns: ``Σ |slice ∗ map|`` and ``Σ slice ∗ map`` of each pair."""
     unit = shown[index].column.group.told
     maker = {number: call for call in plan.calls for number in call.outputs}
-    read = direct([each.column for each in shown], maker).get(unit)
+    read = direct([each.column for each in shown[:-1]], maker).get(unit)
     if read is None or unit.op is None or len(shown[index].column.parents) != 1:
         return {}
     before = shown[shown[index].column.parents[0]]
     values = look.at("" if read == PICTURE else maker[read].path)
+    if values.shape[-1] != before.values.shape[-1]:  # laid out anew in between
+        return {}
     made = [gathering(unit.op, channel, lambda _: values) for channel in shown[index].channels.tolist()]
     size = np.zeros((len(made), len(before.channels)), np.float32)
     net = np.zeros_like(size)

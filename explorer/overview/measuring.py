@@ -8,12 +8,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from explorer.models.classifier import Classifier
+from explorer.models.classifier import Classifier, check_answer
 from explorer.models.graph import Visit, activation_name
 from explorer.models.layers import tap
 from explorer.models.units import CONVOLUTIONS, PICTURE, POOLINGS, SUMS, Unit, kind, treats_alone
 from explorer.overview.flow import Amounts
-from explorer.overview.plan import Column, Plan
+from explorer.overview.planning import Column, Plan
 
 Floats = NDArray[np.float32]
 
@@ -43,12 +43,16 @@ def measure(classifier: Classifier, plan: Plan, pixels: Floats) -> Measured:
         classifier: the network.
         plan: of it.
         pixels: float32 (H, W, C), as :meth:`~explorer.models.Classifier.fit` gives it.
+
+    Raises:
+        ModelError: the network gives something that is not a number.
     """
     wanted = _wanted(plan)
     run = classifier.compiled("overview", lambda: _compile(classifier, wanted))
     maps, sizes, scores, probabilities = run(tf.constant(pixels[np.newaxis], tf.float32))
     told = {path: values.numpy()[0] for path, values in maps.items()}
     told[""] = np.asarray(pixels, np.float32)
+    check_answer(probabilities.numpy(), classifier.name)
     amounts = Amounts(
         {number: sizes[path].numpy() for number, path in wanted.sizes.items()},
         {number: told[path] for number, path in wanted.vectors.items()},
@@ -71,8 +75,10 @@ def _wanted(plan: Plan) -> _Wanted:
     maker = {number: call for call in plan.calls for number in call.outputs}
     path = {PICTURE: ""} | {number: call.path for number, call in maker.items()}
     columns = plan.columns()[:-1]
-    read = {call.inputs[0] for call in plan.calls if kind(call) in CONVOLUTIONS | {"Dense"}}
+    first = {PICTURE, *(call.outputs[0] for call in plan.calls)}  # of several outputs a path names the first
+    read = {call.inputs[0] for call in plan.calls if kind(call) in CONVOLUTIONS | {"Dense"}} & first
     added = {number for call in plan.calls if kind(call) in SUMS and len(call.inputs) > 1 for number in call.inputs}
+    added &= first
     rows = {number for number in read if len(plan.shapes[path[number]]) == 1}
     maps = [column.group.told.path for column in columns]
     maps += [path[number] for number in direct(columns, maker).values()]
@@ -81,7 +87,7 @@ def _wanted(plan: Plan) -> _Wanted:
         maps=tuple(dict.fromkeys(filter(None, maps))),
         sizes={number: path[number] for number in read | added},
         vectors={number: path[number] for number in rows},
-        never_negative=frozenset(call.path for call in plan.calls if activation_name(call.layer) in {"relu", "relu6"}),
+        never_negative=frozenset(call.path for call in plan.calls if _never_negative(call)),
     )
 
 
@@ -98,6 +104,12 @@ def direct(columns: Sequence[Column], maker: Mapping[int, Visit]) -> dict[Unit, 
         if number in drawn:
             found[unit] = unit.op.inputs[0]
     return found
+
+
+def _never_negative(call: Visit) -> bool:
+    """Whether nothing below zero can come out."""
+    leaks = getattr(call.layer, "negative_slope", 0) or getattr(call.layer, "threshold", 0)
+    return activation_name(call.layer) in {"relu", "relu6"} and not leaks
 
 
 def _passes(call: Visit) -> bool:
@@ -125,4 +137,4 @@ def _compile(classifier: Classifier, wanted: _Wanted) -> Any:
 
 def _over_map(values: Any) -> Any:
     """The sum over the places of one picture's map, float32 (C,)."""
-    return tf.cast(tf.reduce_sum(values[0], axis=tuple(range(len(values.shape) - 2))), tf.float32)
+    return tf.reduce_sum(tf.cast(values[0], tf.float32), axis=tuple(range(len(values.shape) - 2)))

@@ -8,12 +8,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from explorer.models.layers import LayerSummary
+from explorer.models.units import ACTIVATIONS, CONVOLUTIONS, NORMALISATIONS
 
-ACTIVATIONS = frozenset({"Activation", "ReLU", "LeakyReLU", "PReLU", "ELU"})
-"""Kinds of layers that are nothing but an activation function."""
-
-NORMALISATIONS = frozenset({"BatchNormalization", "LayerNormalization", "GroupNormalization"})
-CONVOLUTIONS = frozenset({"Conv2D", "DepthwiseConv2D", "Conv2DTranspose", "SeparableConv2D"})
 PADDING = frozenset({"ZeroPadding2D", "Cropping2D"})
 """Kinds of layers that only change the border."""
 

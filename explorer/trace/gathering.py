@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from explorer import windows
 from explorer.errors import LayerError
 from explorer.models.graph import Visit
-from explorer.models.units import kind
+from explorer.models.units import kind, treats_alone
 
 Floats = NDArray[np.float32]
 Value = Callable[[int], Floats]
@@ -198,7 +198,7 @@ def gathering(op: Visit, channel: int, value: Value) -> Gathering:
         channel: of its output.
         value: gives the values of a tensor.
     """
-    make = MAKERS.get(kind(op))
+    make = MAKERS.get(kind(op)) or (_as_it_is if treats_alone(op) else None)
     channels_last = getattr(op.layer, "data_format", "channels_last") == "channels_last"
     made = make(op, channel, value) if make is not None and channels_last else None
     return made or Gathering(values=np.zeros((0,), np.float32))
@@ -256,7 +256,7 @@ def _pooling(op: Visit, channel: int, value: Value) -> Gathering | None:
 
 def _global_pooling(op: Visit, channel: int, value: Value) -> Gathering | None:
     values = value(op.inputs[0])
-    if values.ndim != 3 or value(op.outputs[0]).size != values.shape[2]:
+    if values.ndim != 3 or value(op.outputs[0]).shape not in {values.shape[2:], (1, 1, values.shape[2])}:
         return None
     return _pooled(op, channel, values, Geometry((values.shape[0], values.shape[1])), (1, 1))
 
@@ -295,6 +295,15 @@ def _copied(op: Visit, channel: int, value: Value) -> Gathering | None:
             return Gathering(form="copy", values=one, channels=((number, channel - before),), shape=given.shape[:-1])
         before += given.shape[-1]
     return None
+
+
+def _as_it_is(op: Visit, channel: int, value: Value) -> Gathering | None:
+    """A normalisation or an activation that stands alone, where its input goes to other places too."""
+    given = value(op.inputs[0])
+    if given.shape != value(op.outputs[0]).shape:
+        return None
+    one = given[..., channel, np.newaxis]
+    return Gathering(form="copy", values=one, channels=((op.inputs[0], channel),), shape=given.shape[:-1])
 
 
 MAKERS: Mapping[str, Callable[[Visit, int, Value], Gathering | None]] = MappingProxyType(

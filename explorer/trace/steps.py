@@ -11,6 +11,8 @@ from explorer.models.units import ACTIVATIONS, QUIET, kind
 
 Floats = NDArray[np.float32]
 StepKind = Literal["normalisation", "scaling", "activation", "same", "other"]
+SMALLEST = 1e-7
+"""Keras's epsilon: the least that its Normalization layer divides by."""
 CURVE = np.linspace(-1.0, 1.0, 121)
 """Where an activation's curve is sampled, in units of its reach."""
 
@@ -54,7 +56,7 @@ class Step:
 
     def curve(self, reach: float) -> tuple[Floats, Floats] | None:
         """The function from −reach to reach: x and y, float32 (121,); None where it is not one of a single number."""
-        if self.call is None or self.kind not in ("activation", "other"):
+        if self.call is None:
             return None
         x = (CURVE * reach).astype(np.float32)
         return x, np.asarray(self.call(x.reshape(1, -1)), np.float32).reshape(-1)
@@ -80,6 +82,9 @@ def step_of(call: Visit, channel: int) -> Step:
         return Step(call.path, "same", name)
     if name == "BatchNormalization" and _last(layer.axis, call):
         return Step(call.path, "normalisation", name, _batch_normalisation(layer, channel))
+    if name == "Normalization" and np.size(layer.mean) in (1, call.shape[-1]):
+        spread = max(float(np.sqrt(_at(layer.variance, channel))), SMALLEST)
+        return Step(call.path, "normalisation", name, Normalisation(_at(layer.mean, channel), spread, 1.0, 0.0))
     if name == "Rescaling":
         return Step(
             call.path, "scaling", name, Normalisation(0, 1, _at(layer.scale, channel), _at(layer.offset, channel))

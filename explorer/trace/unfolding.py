@@ -12,7 +12,7 @@ from explorer.errors import LayerError
 from explorer.models.classifier import Classifier
 from explorer.models.graph import Shape, Visit, visits
 from explorer.models.layers import unknown_layer
-from explorer.models.units import PICTURE, Unit, units
+from explorer.models.units import PICTURE, Unit, treats_alone, units
 from explorer.trace.gathering import Form, Gathering, Geometry, gathering
 from explorer.trace.steps import Step, own_activation, step_of
 from explorer.windows import receptive_fields
@@ -161,6 +161,10 @@ class Wiring:
         given = self._pixels if number == PICTURE else self._outputs[self._path_of[number]]
         return np.asarray(given, np.float32)
 
+    def knows(self, op: Visit) -> bool:
+        """Whether everything that a call reads is there; of a layer with several outputs only the first is."""
+        return all(number == PICTURE or number in self._path_of for number in op.inputs)
+
     def path(self, number: int) -> str:
         """The layer that makes a tensor; empty for the picture."""
         return self._path_of.get(number, "")
@@ -181,7 +185,7 @@ class Wiring:
     def before_flattening(self, number: int) -> tuple[int, ...] | None:
         """The shape (H, W, C) that a row of numbers had before it was flattened; None where it was not."""
         call = self.calls.get(self.path(number))
-        while call is not None and call.inputs and len(call.inputs) == 1:
+        while call is not None and treats_alone(call):
             below = self.value(call.inputs[0])
             if below.ndim == 3 and below.size == self.value(number).size and type(call.layer).__name__ == "Flatten":
                 return below.shape
@@ -222,8 +226,7 @@ def unfold(wiring: Wiring, path: str, channel: int, *, inputs: int = INPUTS) -> 
     if unit.op is None:
         return _of_picture(wiring, path, channel, calls, result)
     name = type(unit.op.layer).__name__
-    wide = wiring.value(unit.op.outputs[0])
-    if wide.ndim != everything.ndim or wide.shape[-1] != everything.shape[-1]:  # a Flatten lies between
+    if not wiring.knows(unit.op) or wiring.value(unit.op.outputs[0]).shape != everything.shape:  # a Flatten, a padding
         return _nothing_known(path, channel, unit.op.path, name, result)
     gathered = gathering(unit.op, channel, wiring.value)
     if gathered.form == "other":
@@ -287,8 +290,9 @@ def trace_unit(  # noqa: PLR0917
         raise LayerError(f"The layer {layer} only prepares the picture: there is no sum to trace.")
     output = wiring.value((calls[-1] if calls else unit.op).outputs[0])
     _check_channel(layer, channel, output)
-    gathered = gathering(unit.op, channel, wiring.value)
-    if gathered.form == "other" or output.shape[-1] != wiring.value(unit.op.outputs[0]).shape[-1]:
+    known = wiring.knows(unit.op) and output.shape == wiring.value(unit.op.outputs[0]).shape
+    gathered = gathering(unit.op, channel, wiring.value) if known else None
+    if gathered is None or gathered.form == "other":
         raise LayerError(f"How a {type(unit.op.layer).__name__} layer makes its values is not known here.")
     if output.ndim == 1 and (row, col) != (0, 0):
         raise LayerError(f"The layer {layer} has no maps: row and column have to be 0, not {row} and {col}.")
@@ -326,7 +330,10 @@ def _steps(
 ) -> tuple[tuple[Step, ...], tuple[Floats, ...]]:
     """What follows the sum, and the values after each as Keras has them."""
     steps, after = [], []
-    if own := own_activation(op):
+    if treats_alone(op):
+        steps.append(step_of(op, channel))
+        after.append(wiring.value(op.outputs[0])[..., channel])
+    elif own := own_activation(op):
         steps.append(own)
         after.append(wiring.value(op.outputs[0])[..., channel])
     for call in calls:
@@ -356,11 +363,13 @@ def _source(wiring: Wiring, gathered: Gathering, index: int, parts: Floats, flow
 
 def _of_picture(wiring: Wiring, path: str, channel: int, calls: Sequence[Visit], result: Floats) -> Unfolded:
     given = wiring.value(PICTURE)
-    if result.ndim != given.ndim - 1:
+    if wiring.value(calls[-1].outputs[0]).shape != given.shape:
         return _nothing_known(path, channel, "", type(calls[-1].layer).__name__, result)
     steps = tuple(step_of(call, channel) for call in calls)
     after = tuple(wiring.value(call.outputs[0])[..., channel] for call in calls)
-    source = Source("", channel, None, given[..., channel], None, given[..., channel], float(np.abs(given).sum()))
+    source = Source(
+        "", channel, None, given[..., channel], None, given[..., channel], float(np.abs(given[..., channel]).sum())
+    )
     nothing = np.zeros_like(result)
     return Unfolded(
         path, channel, "", "Picture", "picture", None, (source,), 0, nothing, 0.0, source.part, steps, after, result

@@ -281,7 +281,13 @@ def all_maps(key: str, sha: str, _classifier: "Classifier", _pixels: NDArray[np.
     return outputs
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_data(max_entries=24, show_spinner=False)
+def glance(key: tuple[Hashable, ...], _draw: Callable[[], Drawn]) -> Drawn:  # noqa: ARG001
+    """The whole network at a glance, or one channel unfolded, as the browser is sent it: up to 2 MB."""
+    return _draw()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
 def plan(key: str, _classifier: "Classifier") -> "Plan":  # noqa: ARG001
     """A network as stages that fit a screen. Read-only, shared."""
     from explorer import overview  # noqa: PLC0415
@@ -300,7 +306,7 @@ def measured(key: str, sha: str, _classifier: "Classifier", _pixels: NDArray[np.
     return found
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=2, show_spinner=False)
 def wiring(key: str, sha: str, _classifier: "Classifier", _pixels: NDArray[np.uint8]) -> "Wiring":
     """A network with every layer's output for one picture, for channels to be unfolded."""
     from explorer.trace import Wiring  # noqa: PLC0415

@@ -96,7 +96,7 @@ def look(choice: Choice, *, dark: bool) -> tuple[Looked, tuple[str, ...]]:
     if asked is None and two_classes:
         asked = 1
     elif asked is None:
-        busiest = values.var(axis=(0, 1)) if values.ndim == 3 else values
+        busiest = values.reshape(-1, values.shape[-1]).var(axis=0) if values.ndim > 1 else values
         asked = int(busiest.argmax())
     filters = overview.filters_of(choice.layer, choice.layers)
     return Looked(classifier, choice.layer, outputs, picture, (classifier.key, sha), dark, asked, filters), notes

@@ -9,7 +9,7 @@ import streamlit as st
 from explorer.maps import SCALES, SORTS
 from explorer.models import Classifier, LayerSummary
 from explorer.overview import RULES, Plan
-from explorer.ui import cache, frame, networks, pickers, state
+from explorer.ui import cache, frame, networks, pickers, state, trained
 from explorer.ui.controls import Control, OptionalWhole, Select, Slider, Switch, Whole
 from explorer.ui.glance_columns import SCALES as COLUMN_SCALES
 from explorer.ui.glance_components import ID, Asked
@@ -67,6 +67,8 @@ class Marked(Control):
     def toggle(self, name: str) -> None:
         """Mark it, or take the mark away."""
         marked = self.current()
+        if not self.allows((name,)):
+            return
         self.put(tuple(each for each in marked if each != name) if name in marked else (*marked, name)[-MOST_MARKED:])
 
 
@@ -74,7 +76,7 @@ OPENED = Marked(key="feature_maps.opened", label="Unfolded", form=ID, what="a li
 PINNED = Marked(
     key="feature_maps.pinned",
     label="Pinned",
-    form=re.compile(r"[^,:]{1,200}:\d{1,6}"),
+    form=re.compile(r"[^,]{1,300}:\d{1,6}"),
     what="a list of layers and channels such as stem_relu:3",
 )
 UNFOLDED = Switch(key="feature_maps.unfolded", label="Its sums", default=False)
@@ -168,7 +170,10 @@ def choose(*, linked: bool) -> Choice:
         picked = networks.pick_layer(LAYER, layers, first.told.path)
         if linked:
             state.put(_SEEN, None)
-        _forget_another_layers_channel(classifier.key, picked.layer.path)
+        chosen_name = state.get(state.NETWORK, "")
+        run = isinstance(chosen_name, str) and chosen_name.startswith(trained.PREFIX)
+        # A run's network is another one after each epoch; what is looked at stays.
+        _forget_another_layers_channel(chosen_name if run else classifier.key, picked.layer.path)
         SCALE.draw()
         SORT.draw()
     notes = () if picked.note is None else (picked.note,)

@@ -1,7 +1,7 @@
 """The whole network at a glance, as the browser component is sent it: columns with small pictures, and edges."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -94,7 +94,9 @@ Siblings = Mapping[str, Sequence[Group]]
 def _column(  # noqa: PLR0917
     plan: Plan, shown: Shown, index: int, found: Glance, look: Look, common: Range | None, siblings: Siblings
 ) -> dict[str, Any]:
-    column, group = shown.column, shown.column.group
+    column, group, shape = shown.column, shown.column.group, shown.values.shape
+    if shown.values.ndim not in (1, 3):  # rows of numbers: one row of cells a channel
+        shown = replace(shown, values=shown.values.reshape(shape[0], -1, shape[-1]))
     last = index == len(found.columns) - 1
     drawn = _classes(shown, found, look) if last else _units(shown) if shown.values.ndim == 1 else None
     if drawn is None:
@@ -105,7 +107,7 @@ def _column(  # noqa: PLR0917
         "path": group.told.path,
         "title": "picture" if index == 0 else "classes" if last else group.name,
         "note": overview.words_for(column, siblings.get(group.id, ())),
-        "shape": " × ".join(map(str, shown.values.shape)),
+        "shape": " × ".join(map(str, shape)),
         "parameters": f"{parameters:,} parameters" if parameters else "",
         "level": column.level,
         "lane": column.lane,
@@ -140,7 +142,7 @@ def _classes(shown: Shown, found: Glance, look: Look) -> dict[str, Any]:
         "labels": [look.class_names[channel] for channel in shown.channels],
         "details": [f"score {shown.values[channel]:.4g}" for channel in shown.channels],
         "values": [float(found.probabilities[channel]) for channel in shown.channels],
-        "logits": [float(shown.values[channel]) for channel in shown.channels],
+        "logits": [_finite(shown.values[channel]) for channel in shown.channels],
         "count": len(shown.values),
         "shape": f"{len(shown.values):,}",
     }

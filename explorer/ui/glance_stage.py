@@ -1,5 +1,6 @@
 """The first screen of the Feature maps page: the whole network, living."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,9 @@ import numpy as np
 import streamlit as st
 
 from explorer import overview, training
+from explorer.errors import ModelError
 from explorer.models import Classifier
+from explorer.models.layers import final_activation
 from explorer.overview import Glance, Plan
 from explorer.trace import Unfolded
 from explorer.ui import (
@@ -23,6 +26,7 @@ from explorer.ui import (
 )
 from explorer.ui.feature_lab import Looked, set_filters
 from explorer.ui.glance_columns import Look
+from explorer.ui.texts import plain
 
 KEY = "feature_maps.glance"
 EVERY = 2.0
@@ -33,7 +37,6 @@ SCORES = 8
 
 def draw(looked: Looked, plan: Plan) -> None:
     """The network for the picture that is looked at, and its choices."""
-    found = _glance(looked, plan)
     look = Look(
         dark=looked.dark,
         scale=feature_options.COLUMN_SCALE.current(),
@@ -42,11 +45,11 @@ def draw(looked: Looked, plan: Plan) -> None:
             "colours", (looked.classifier.key,), lambda: glance_columns.colours_of(plan, looked.classifier.model)
         ),
     )
-    data = _columns(looked, plan, found, look)
+    data = _columns(looked, plan, look)
     paths = [column["path"] for column in data["columns"]]
     data["selected"] = {"path": looked.layer.path, "channel": looked.channel} if looked.layer.path in paths else None
     unfolded = feature_options.UNFOLDED.current() and data["selected"] is not None
-    data["unit"] = _unit(looked, plan, found, look) if unfolded else None
+    data["unit"] = _unit(looked, plan, look) if unfolded else None
     glance_components.glance(data, key=KEY, on_ask=feature_options.act)
     _go_on(looked)
     _follow()
@@ -54,7 +57,9 @@ def draw(looked: Looked, plan: Plan) -> None:
 
 def prepare(looked: Looked) -> None:
     """Compute what the first unfolded channel will need, after everything else is there."""
-    cache.wiring(*looked.key, looked.classifier, looked.picture)
+    if _running() is None:
+        with suppress(ModelError):  # all the maps are too many: nothing is unfolded then
+            cache.wiring(*looked.key, looked.classifier, looked.picture)
 
 
 def choices() -> None:
@@ -65,7 +70,7 @@ def choices() -> None:
         feature_options.COLUMN_SCALE.draw()
         pinned = feature_options.PINNED.current()
         if pinned:
-            st.caption(f"Pinned by hand: {', '.join(each.replace(':', ' ') for each in pinned)}")
+            st.caption(plain(f"Pinned by hand: {', '.join(' '.join(each.rsplit(':', 1)) for each in pinned)}"))
             st.button("Unpin all", key="feature_maps.unpin", on_click=feature_options.PINNED.put, args=((),))
 
 
@@ -91,8 +96,9 @@ def _glance(looked: Looked, plan: Plan) -> Glance:
     importance = None
     if rule == "class":
         pixels = looked.classifier.fit(looked.picture)[0][0]
-        best = int(measured.probabilities.argmax())
-        importance = overview.class_importance(looked.classifier, plan, pixels, best)
+        asked = looked.channel if looked.layer.path == plan.classes.told.path else int(measured.probabilities.argmax())
+        opened = feature_options.OPENED.current()
+        importance = overview.class_importance(looked.classifier, plan, pixels, asked, opened=opened)
     return overview.glance(
         plan,
         measured,
@@ -105,34 +111,30 @@ def _glance(looked: Looked, plan: Plan) -> Glance:
     )
 
 
-def _columns(looked: Looked, plan: Plan, found: Glance, look: Look) -> dict[str, Any]:
-    """Columns, edges and words; the small pictures are drawn once for each choice."""
-    opened = feature_options.OPENED.current()
-    drawn: dict[str, Any] = cache.drawing(
-        "glance",
-        (*_key(looked), look.dark, look.scale),
-        lambda: {
+def _columns(looked: Looked, plan: Plan, look: Look) -> dict[str, Any]:
+    """Columns, edges and words, drawn once for each choice."""
+
+    def draw() -> dict[str, Any]:
+        found = _glance(looked, plan)
+        return {
             "columns": glance_columns.columns(plan, found, look),
             "edges": glance_columns.edges(found.edges),
-            "groups": glance_columns.groups(plan, opened),
+            "groups": glance_columns.groups(plan, feature_options.OPENED.current()),
             "alt": glance_columns.sentence(found, looked.classifier, look),
             "name": f"{looked.classifier.name}-{looked.key[1][:8]}",
             "notes": True,
-        },
-    )
-    return dict(drawn)
+        }
+
+    return dict(cache.glance((*_key(looked), look.dark, look.scale), draw))
 
 
-def _unit(looked: Looked, plan: Plan, found: Glance, look: Look) -> dict[str, Any]:
+def _unit(looked: Looked, plan: Plan, look: Look) -> dict[str, Any]:
     """The selected channel unfolded, as the component reads it."""
-    return cache.drawing(
-        "unit",
-        (*looked.key, looked.layer.path, looked.channel),
-        lambda: _unfold(looked, plan, found, look),
-    )
+    key = ("unit", *looked.key, looked.layer.path, looked.channel)
+    return cache.glance(key, lambda: _unfold(looked, plan, look))
 
 
-def _unfold(looked: Looked, plan: Plan, found: Glance, look: Look) -> dict[str, Any]:
+def _unfold(looked: Looked, plan: Plan, look: Look) -> dict[str, Any]:
     wiring = cache.wiring(*looked.key, looked.classifier, looked.picture)
     path, channel = looked.layer.path, looked.channel
     names = {(plan.picture.told.path, at): name for at, (name, _) in enumerate(look.colours)}
@@ -143,7 +145,7 @@ def _unfold(looked: Looked, plan: Plan, found: Glance, look: Look) -> dict[str, 
     unit = _of_class(
         glance_unit.unfolded(wiring, path, _output(looked.classifier, channel)), looked.classifier, channel
     )
-    return {**glance_unit.sent(unit, names, _softmax(found, look, channel)), "goes": _goes(looked)}
+    return {**glance_unit.sent(unit, names, _softmax(looked, look, channel)), "goes": _goes(looked)}
 
 
 def _output(classifier: Classifier, index: int) -> int:
@@ -158,20 +160,25 @@ def _of_class(unit: Unfolded, classifier: Classifier, index: int) -> Unfolded:
     return replace(glance_unit.opposite(unit), channel=index)
 
 
-def _softmax(found: Glance, look: Look, channel: int) -> dict[str, Any]:
+def _softmax(looked: Looked, look: Look, channel: int) -> dict[str, Any]:
     """The scores and probabilities of the likeliest classes, and of this one."""
-    scores, probabilities = found.columns[-1].values, found.probabilities
+    measured = cache.measured(*looked.key, looked.classifier, looked.picture)
+    scores, probabilities = measured.scores, measured.probabilities
+    alone = final_activation(looked.classifier.model) == "sigmoid"  # each class by itself
+    if alone and looked.classifier.model.outputs[0].shape[-1] > 1:
+        probabilities = np.asarray(1 / (1 + np.exp(-scores.astype(np.float64))), np.float32)
+    alone = alone or looked.classifier.model.outputs[0].shape[-1] == 1
     order = np.argsort(-probabilities, kind="stable")[:SCORES].tolist()
     shown = order if channel in order else [*order[: SCORES - 1], channel]
     others = len(scores) - len(shown)
     return {
-        "kind": "softmax",
+        "kind": "sigmoid" if alone else "softmax",
         "classes": [
             [look.class_names[index], float(scores[index]), float(probabilities[index]), index == channel]
             for index in shown
         ],
         "others": others,
-        "share": max(0.0, 1.0 - float(probabilities[shown].sum())) if others else 0.0,
+        "share": max(0.0, 1.0 - float(probabilities[shown].sum())) if others and not alone else 0.0,
     }
 
 
@@ -197,17 +204,23 @@ def _go_on(looked: Looked) -> None:
 
 def _follow() -> None:
     """Draw the network anew at each epoch while it is still being trained."""
-    name = state.get(state.NETWORK, "")
-    if not isinstance(name, str) or not name.startswith(trained.PREFIX):
-        return
-    run = trained.opened(name.removeprefix(trained.PREFIX))
-    if trained.status(run) in training.ENDED:
+    run = _running()
+    if run is None:
         return
     drawn = run.story().weights_version
 
     @st.fragment(run_every=EVERY)
     def wait() -> None:
-        if run.story().weights_version != drawn:
+        if run.story().weights_version != drawn or trained.status(run) in training.ENDED:
             st.rerun()
 
     wait()
+
+
+def _running() -> training.Run | None:
+    """The run whose network is looked at, while it is still being trained."""
+    name = state.get(state.NETWORK, "")
+    if not isinstance(name, str) or not name.startswith(trained.PREFIX):
+        return None
+    run = trained.opened(name.removeprefix(trained.PREFIX))
+    return None if trained.status(run) in training.ENDED else run

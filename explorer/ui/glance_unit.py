@@ -64,7 +64,7 @@ def sent(found: Unfolded, names: dict[tuple[str, int], str], softmax: dict[str, 
         "sources": [_source(source, names) for source in found.sources],
         "others": found.others,
         "rest": packed(found.rest),
-        "bias": found.bias,
+        "bias": _number(found.bias),
         "total": packed(found.total),
         "steps": _steps(found),
         "result": packed(found.result),
@@ -111,7 +111,7 @@ def _source(source: Source, names: dict[tuple[str, int], str]) -> dict[str, Any]
         "width": width,
         "values": packed(source.values),
         "weights": None if source.weights is None else packed(source.weights),
-        "flow": source.flow,
+        "flow": _number(source.flow),
     }
 
 
@@ -126,7 +126,8 @@ def _steps(found: Unfolded) -> list[dict[str, Any]]:
 
 def _step(step: Step, before: NDArray[np.float32]) -> dict[str, Any]:
     numbers = step.normalisation
-    curve = step.curve(max(1e-6, float(np.abs(before).max())))
+    reach = float(np.abs(before).max())
+    curve = step.curve(max(1e-6, reach)) if np.isfinite(reach) else None
     return {
         "path": step.path,
         "kind": step.kind,
@@ -134,15 +135,20 @@ def _step(step: Step, before: NDArray[np.float32]) -> dict[str, Any]:
         "normalisation": None
         if numbers is None
         else {
-            "mean": numbers.mean,
-            "deviation": numbers.deviation,
-            "gain": numbers.gain,
-            "offset": numbers.offset,
+            "mean": _number(numbers.mean),
+            "deviation": _number(numbers.deviation),
+            "gain": _number(numbers.gain),
+            "offset": _number(numbers.offset),
         },
         "curve": None if curve is None else [_rounded(axis) for axis in curve],
         "after": None,
     }
 
 
-def _rounded(numbers: NDArray[np.float32]) -> Sequence[float]:
-    return [float(f"{number:.5g}") for number in numbers]
+def _rounded(numbers: NDArray[np.float32]) -> Sequence[float | None]:
+    return [_number(float(f"{number:.5g}")) for number in numbers]
+
+
+def _number(value: float) -> float | None:
+    """Itself; None where it is no finite number, for which JSON has no word."""
+    return value if np.isfinite(value) else None

@@ -1,4 +1,7 @@
-"""The Feature maps page itself, with a network of the tests as the session's own; ?network= in its address names it."""
+"""The Feature maps page itself, with a network of the tests as the session's own; ?network= in its address names it.
+
+?alone=1 leaves out what stands below the picture of the whole network: each click then takes half the time.
+"""
 
 import runpy
 from pathlib import Path
@@ -10,7 +13,7 @@ import streamlit as st
 from explorer.images import SAMPLES, read_image
 from explorer.models import PRETRAINED, Classifier, load_pretrained
 from explorer.models.recipes import build
-from explorer.ui import state
+from explorer.ui import feature_lab, feature_options, frame, glance_stage, links, state
 from tests.models.networks import NETWORKS
 
 L = keras.layers
@@ -24,13 +27,15 @@ def drawn(model, seed=0):
     rng = np.random.default_rng(seed)
     for variable in model.weights:
         kind, shape = variable.name, variable.shape
-        if kind in ("kernel", "depthwise_kernel"):
-            inputs = np.prod(shape[:-1]) if kind == "kernel" else np.prod(shape[:2])
+        if kind.endswith("kernel"):
+            inputs = np.prod(shape[:2] if kind == "depthwise_kernel" else shape[:-1])
             variable.assign(rng.normal(0, 1.4 / np.sqrt(inputs), shape))
         elif kind in ("gamma", "moving_variance"):
             variable.assign(rng.uniform(0.5, 1.5, shape))
         elif kind in ("beta", "moving_mean", "bias"):
             variable.assign(rng.normal(0, 0.3, shape))
+        else:
+            raise ValueError(kind)
     return model
 
 
@@ -77,9 +82,9 @@ def branches():
     product = L.Multiply(name="product")([left, right])
     wide = L.Concatenate(name="wide")([both, product, far, mean])
     deep = L.DepthwiseConv2D(3, strides=2, padding="same", name="deep")(wide)
-    spread = L.SeparableConv2D(5, 3, dilation_rate=2, padding="same", name="spread")(deep)
-    groups = L.Conv2D(6, 2, groups=1, strides=2, name="pairs")(spread)
-    x = L.GlobalMaxPooling2D(name="most")(groups)
+    spread = L.SeparableConv2D(4, 3, dilation_rate=2, padding="same", name="spread")(deep)
+    pairs = L.Conv2D(6, 2, strides=2, groups=2, name="pairs")(spread)
+    x = L.GlobalMaxPooling2D(name="most")(pairs)
     return Classifier(drawn(keras.Model(inputs, L.Dense(3, name="scores")(x))), ("a", "b", "c"), "branches")
 
 
@@ -138,6 +143,17 @@ def photo(network):
     return np.clip(np.rint(pixels), 0, 255)
 
 
+def top():
+    """The first screen of the page."""
+    with frame.page("Feature maps", "The top of the page."):
+        visit = links.restore("feature_maps", feature_options.CONTROLS)
+        frame.notes(visit.notes)
+        choice = feature_options.choose(linked=visit.linked)
+        looked, _ = feature_lab.look(choice, dark=frame.is_dark())
+        links.share("feature_maps", feature_options.CONTROLS)
+        glance_stage.draw(looked, choice.plan)
+
+
 def main():
     """The page, with the network that the address names in this visit's beginning."""
     st.set_page_config(layout="wide")
@@ -145,7 +161,11 @@ def main():
     if name is not None:
         st.session_state[state.OWN_NETWORK] = st.cache_resource(classifier, show_spinner=False)(name)
         st.session_state[state.NETWORK] = "own"
-    runpy.run_path(str(PAGE), run_name="__main__")
+    st.session_state["alone"] = st.session_state.get("alone") or "alone" in st.query_params
+    if st.session_state["alone"]:
+        top()
+    else:
+        runpy.run_path(str(PAGE), run_name="__main__")
 
 
 if __name__ == "__main__":

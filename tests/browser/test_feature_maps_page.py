@@ -1,4 +1,7 @@
-"""The Feature maps page in a real browser: what is seen first, what a click opens, phone, dark, nothing fetched."""
+"""The Feature maps page in a real browser: what is seen first, what a click opens, phone, dark, nothing fetched.
+
+What the whole network at a glance shows and does in detail is in test_glance.py.
+"""
 
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -12,7 +15,7 @@ PATIENCE = 90_000
 
 @pytest.fixture
 def visit(page, app):
-    """``visit()`` opens the page and waits until strip and grid are drawn."""
+    """``visit()`` opens the page and waits until the network and the grid are drawn."""
 
     def start(at=page, query=""):
         at.set_default_timeout(PATIENCE)
@@ -24,8 +27,7 @@ def visit(page, app):
 
 
 def drawn(page):
-    see(page.locator(".strip .column:has(.class)"))
-    see(page.locator(".strip .column[data-drawn]").nth(7))
+    see(page.locator("[data-testid=glance][data-drawn]"))
     see(page.locator(".channel-grid[data-drawn]"))
     see(page.locator(IDLE))
 
@@ -40,8 +42,14 @@ def wait_for_link(page, **choices):
     page.wait_for_url(lambda url: {k: v[0] for k, v in parse_qs(urlsplit(url).query).items()} == wanted)
 
 
-def squares(page, path):
-    return page.locator(f".strip .tile[data-path='{path}']")
+def tiles(page, path):
+    return page.locator(f".glance .base .tile[data-path='{path}']")
+
+
+def classes(page):
+    """Names and probabilities of the classes, the likeliest first."""
+    last = page.locator(".glance .base .column").last.locator(".tile")
+    return [tuple(each.locator("text").all_text_contents()) for each in last.all()]
 
 
 def chosen_in_grid(page):
@@ -50,55 +58,82 @@ def chosen_in_grid(page):
     )
 
 
+INKED = """async (svg) => {
+  const found = [];
+  for (const node of svg.querySelectorAll("image")) {
+    const picture = new Image();
+    picture.src = node.getAttribute("href");
+    await picture.decode();
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [picture.width, picture.height];
+    const context = canvas.getContext("2d");
+    context.drawImage(picture, 0, 0);
+    const side = picture.width;
+    for (let top = 0; top < picture.height; top += side) {
+      found.push(new Set(context.getImageData(0, top, side, side).data).size);
+    }
+  }
+  return found;
+}"""
+
+
 def test_the_first_screen_is_the_network_from_a_cat_to_its_name_and_all_of_it_is_ours(page, visit, app):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     visit()
-    strip = page.get_by_test_id("strip").bounding_box()
-    assert strip["y"] >= 0
-    assert strip["y"] + strip["height"] <= DESKTOP["height"]
-    columns = page.locator(".strip .column")
-    assert columns.count() == 9
-    for column in (columns.first, columns.last):
-        box = column.bounding_box()
+    columns = page.locator(".glance .base .column")
+    assert columns.count() == 11
+    assert page.locator(".glance .glance-head").count() == 11
+    for part in page.locator(".glance .base .column, .glance .glance-head, .glance .glance-foot").all():
+        box = part.bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= DESKTOP["width"]
         assert box["y"] + box["height"] <= DESKTOP["height"]
-    best = page.locator(".strip .class").first
-    assert best.locator(".name").inner_text() == "Egyptian cat"
-    assert 30 < float(best.locator(".share").inner_text().removesuffix(" %")) < 50
+    best, share = classes(page)[0]
+    assert best == "Egyptian cat"
+    assert 30 < float(share.removesuffix(" %")) < 50
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == 0
-    inked = page.locator(".strip canvas").evaluate_all(
-        "(found) => found.map((each) => new Set(each.getContext('2d').getImageData(0, 0, each.width, each.height)"
-        ".data).size)"
-    )
-    assert min(inked) > 2, "a square of the strip is blank"
+    inked = page.get_by_test_id("glance-picture").evaluate(INKED)
+    assert len(inked) == 3 + 9 * 10
+    assert min(inked) > 2, "a square is blank"
+    assert page.get_by_test_id("unit-panel").is_hidden()
     assert page.get_by_test_id("stAlert").count() == 0
     assert link(page) == {}
     ours = urlsplit(app).netloc
     assert not [url for url in asked if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).netloc != ours]
 
 
-def test_a_click_in_the_strip_opens_that_layer_and_that_channel_and_back_undoes_it(visit):
+def test_a_click_on_a_channel_unfolds_it_the_panels_below_follow_and_back_undoes_it(visit):
     page = visit()
-    tile = squares(page, "block5a_expand_relu").nth(2)
+    tile = tiles(page, "block5c_add").nth(2)
     channel = tile.get_attribute("data-channel")
     tile.click()
-    see(page.get_by_role("heading", name="block5a_expand_relu · ReLU · 14 × 14 × 480"))
-    wait_for_link(page, layer="block5a_expand_relu", channel=channel)
+    see(page.get_by_test_id("unit"))
+    see(page.get_by_role("heading", name="block5c_add · Add · 14 × 14 × 112"))
+    wait_for_link(page, layer="block5c_add", channel=channel, unfolded="1")
     see(page.get_by_role("img", name=f"Channel {channel} over the picture"))
-    assert page.locator(".strip [aria-pressed=true]").get_attribute("data-channel") == channel
+    assert page.locator(".glance .base [aria-pressed=true]").get_attribute("data-channel") == channel
+    assert page.get_by_role("button", name="Grow this filter").is_visible()
     page.go_back()
-    see(page.get_by_role("heading", name="block2a_expand_relu · ReLU · 112 × 112 × 96"))
+    see(page.get_by_role("heading", name="stem_relu · ReLU · 112 × 112 × 32"))
+    page.get_by_test_id("unit-panel").wait_for(state="hidden")
 
 
-def test_a_click_on_the_head_of_a_column_opens_its_most_active_map(visit):
-    page = visit()
-    page.locator(".strip .head[data-path=head_relu]").click()
-    see(page.get_by_role("heading", name="head_relu · ReLU · 7 × 7 × 1280"))
-    best = squares(page, "head_relu").first.get_attribute("data-channel")
-    see(page.get_by_role("img", name=f"Channel {best} over the picture"))
-    wait_for_link(page, layer="head_relu")
+@pytest.mark.parametrize(
+    ("button", "page_name"),
+    [
+        ("Grow this filter", "filters"),
+        pytest.param("Grad-CAM at this layer", "grad_cam", marks=pytest.mark.slow),
+    ],
+)
+def test_an_unfolded_channel_leads_on_to_the_other_pages(visit, button, page_name):
+    page = visit(query="?feature_maps.layer=block4c_add&feature_maps.channel=7&feature_maps.unfolded=1")
+    see(page.get_by_test_id("unit"))
+    page.get_by_role("button", name=button).first.click()
+    page.wait_for_url(re.compile(f"/{page_name}"))
+    page.wait_for_url(re.compile(rf"{page_name}\.layer=block4c_add"))
+    if page_name == "filters":
+        page.wait_for_url(re.compile(r"filters\.channels=7"))
 
 
 def test_a_click_in_the_grid_changes_the_channel(visit):
@@ -110,7 +145,7 @@ def test_a_click_in_the_grid_changes_the_channel(visit):
     wait_for_link(page, channel="17")
     see(page.locator(IDLE))
     assert chosen_in_grid(page) == [17]
-    assert page.get_by_role("heading", name="block2a_expand_relu").count() == 1
+    assert page.get_by_role("heading", name="stem_relu").count() == 1
 
 
 def test_a_link_shows_another_person_the_same(visit, new_page):
@@ -118,7 +153,7 @@ def test_a_link_shows_another_person_the_same(visit, new_page):
     page = visit(new_page(), f"{query}&feature_maps.sort=mean&feature_maps.scale=raw")
     see(page.get_by_role("heading", name="block6a_expand_relu"))
     see(page.get_by_role("img", name="Channel 40 over the picture"))
-    assert page.locator(".strip .class .name").first.inner_text() == "espresso"
+    assert classes(page)[0][0] == "espresso"
     see(page.get_by_role("img", name="The colours, from the lowest to the highest value"))
 
 
@@ -141,15 +176,17 @@ def test_nothing_is_wider_than_a_phone(visit, new_page):
     phone = visit(new_page(**PHONE))
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     assert phone.get_by_test_id("stMain").evaluate("(each) => each.scrollWidth") <= 390
-    tile = squares(phone, "block4a_expand_relu").first
+    tile = tiles(phone, "block4c_add").first
     tile.scroll_into_view_if_needed()
     tile.tap()
-    see(phone.get_by_role("heading", name="block4a_expand_relu"))
+    see(phone.get_by_role("heading", name="block4c_add"))
+    see(phone.get_by_test_id("unit"))
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_dark_is_drawn_dark(visit, new_page):
     page = visit(new_page(color_scheme="dark"))
     background = page.get_by_test_id("stApp").evaluate("(each) => getComputedStyle(each).backgroundColor")
     assert background == "rgb(20, 23, 28)"
-    text = page.locator(".strip .head strong").first.evaluate("(each) => getComputedStyle(each).color")
-    assert min(map(int, re.findall(r"\d+", text)[:3])) > 150
+    words = page.locator(".glance .glance-head text").first.evaluate("(each) => getComputedStyle(each).fill")
+    assert min(map(int, re.findall(r"\d+", words)[:3])) > 150

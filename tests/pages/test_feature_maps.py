@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from explorer import activations, images
+from explorer import activations, images, overview
 from explorer.models import Classifier, save_classifier
 from explorer.ui import feature_options
 from tests.models.networks import NETWORKS, classifier, seeded
@@ -163,16 +163,41 @@ def test_stages_unfold_and_what_is_pinned_is_shown(opened):
     assert 31 in found["stem_relu"]["channels"]
     assert 5 in found["block2b_add"]["channels"]
     assert len(found["stem_relu"]["channels"]) == 6
-    assert "block2b_add" not in {column["path"] for column in columns(opened)} - {"block2b_add"}
+    assert "block2b_expand_relu" not in {column["path"] for column in columns(opened)}
 
 
-def test_channels_that_speak_for_the_class_are_others(flat):
-    by_rule = {}
-    for rule in feature_options.RULE.options:
-        at = looked(start(flat, link={"model": "own", "shown": rule, "count": "4"} if rule != "variance" else None))
-        by_rule[rule] = [column["channels"] for column in columns(at)]
-    assert len(by_rule) == 3
-    assert all(len(channels) == len(by_rule["variance"]) for channels in by_rule.values())
+def test_channels_that_speak_for_the_class_are_chosen_by_value_times_gradient(flat):
+    at = looked(start(flat, link={"model": "own", "shown": "class", "count": "4"}))
+    pixels, _ = flat.fit(images.read_image(images.SAMPLES["chelsea"].read_bytes()))
+    plan = overview.plan(flat.model)
+    best = int(flat.predict(np.rint(pixels))[0].argmax())
+    found = overview.class_importance(flat, plan, np.rint(pixels)[0], best)
+    for column in columns(at)[1:-1]:
+        assert column["channels"] == np.argsort(-found[column["path"]], kind="stable")[:4].tolist()
+
+
+def test_a_pin_says_nothing_that_markdown_acts_on(flat):
+    pin = "[Click here](//evil.example/x):3"
+    at = looked(start(flat, link={"model": "own", "pinned": pin}))
+    assert url(at)["pinned"] == pin
+    assert "](" not in said(at).replace("\\]", "")
+    at.button(key="feature_maps.unpin").click().run()
+    assert "pinned" not in url(looked(at))
+
+
+def test_two_classes_of_one_unit_are_explained_as_a_sigmoid():
+    link = {"model": "own", "layer": "dog", "channel": "1", "unfolded": "1"}
+    unit = component(looked(start(classifier("transfer"), link=link)), "glance")["unit"]
+    assert unit["softmax"]["kind"] == "sigmoid"
+    for _, score, share, _ in unit["softmax"]["classes"]:
+        assert share == pytest.approx(1 / (1 + np.exp(-score)), abs=1e-5)
+
+
+def test_rows_of_numbers_are_shown_too():
+    layers = [keras.Input((8, 8, 3)), L.Reshape((16, 12), name="rows"), L.Conv1D(4, 3, name="along")]
+    model = keras.Sequential([*layers, L.GlobalAveragePooling1D(), L.Dense(2)])
+    for path in ("along", "rows"):
+        looked(start(Classifier(model, ("a", "b"), "rows"), link={"model": "own", "layer": path}))
 
 
 def test_one_scale_for_all_columns(flat):

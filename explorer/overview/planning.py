@@ -14,6 +14,8 @@ from explorer.models.layers import describe_layers
 from explorer.models.units import GLOBAL_POOLINGS, POOLINGS, Unit, kind, makers, parents, units
 from explorer.overview.flow import Kept
 
+MOST_BLOCKS = 400
+"""Most blocks that are compared with their neighbours; of a network with more, several are joined as they come."""
 MOST = 9
 """Most columns between the picture and the classes while everything is folded."""
 
@@ -83,10 +85,6 @@ class Plan:
     parameters: Mapping[str, int]
     calls: tuple[Visit, ...]
     weights: Kept
-
-    def shape(self, unit: Unit) -> Shape:
-        """The shape of what stands for a unit, without the batch."""
-        return self.shapes[unit.path]
 
     def groups(self) -> Iterator[Group]:
         """Every group of the tree but the picture and the classes, outer ones first."""
@@ -160,7 +158,7 @@ def plan(model: Model, *, input_shape: Shape | None = None, most: int = MOST) ->
     last = made[every[-1].outputs[0]]
     needed = _ancestors(last, above)
     chain = [unit for unit in found[1:] if unit in needed and unit is not last]
-    blocks = [_block(part, shapes) for part in _cut(chain, found[0], above)]
+    blocks = [_block(part, shapes) for part in _cut(chain, found[0], last, above)]
     stages = _staged(blocks, shapes, most)
     return Plan(
         picture=_leaf("picture", found[0]),
@@ -196,12 +194,16 @@ def _ancestors(unit: Unit, above: Mapping[Unit, tuple[Unit, ...]]) -> set[Unit]:
     return found
 
 
-def _cut(chain: Sequence[Unit], picture: Unit, above: Mapping[Unit, tuple[Unit, ...]]) -> Iterator[list[Unit]]:
+def _cut(
+    chain: Sequence[Unit], picture: Unit, last: Unit, above: Mapping[Unit, tuple[Unit, ...]]
+) -> Iterator[list[Unit]]:
     """The units between each two cuts: a cut follows a unit when nothing from before it is read behind it."""
     reach = {unit: index for index, unit in enumerate(chain)}
     for index, unit in enumerate(chain):
         for parent in above[unit]:
             reach[parent] = index
+    for parent in set(above[last]) - set(chain[-1:]):
+        reach[parent] = len(chain)
     begun, furthest = 0, reach.get(picture, -1)  # how far what lies before a unit is read
     for index, unit in enumerate(chain):
         if furthest <= index:
@@ -260,16 +262,20 @@ def _block_name(name: str) -> str:
     ['block2a', 'conv2', 'block_1', 'conv2d_5', 'fc1']
     """
     prefix, dot, own = name.rpartition(".")
-    if re.fullmatch(r"[a-z_]+?(2d)?(_\d+)?(#\d+)?", own):  # such as conv2d_5, dense, re_lu_1: each layer is its own
-        tokens = own.split("_")
-        if not any(token.isdigit() for token in tokens[:-1]):
-            return name
+    if _by_keras(own):  # each such layer is its own block
+        return name
     kept: list[str] = []
     for token in own.split("_"):
         kept.append(token)
         if any(letter.isdigit() for letter in token):
             return prefix + dot + "_".join(kept)
     return name
+
+
+def _by_keras(name: str) -> bool:
+    """Whether this looks like a name that Keras made of a class's: ``conv2d_5``, ``dense``, ``re_lu_1``."""
+    own = name.rpartition(".")[2].partition("#")[0]
+    return re.fullmatch(r"([a-z]+_)*[a-z]+(2d)?(_\d+)?", own) is not None
 
 
 def _stage_name(name: str) -> str:
@@ -279,29 +285,32 @@ def _stage_name(name: str) -> str:
 
 def _staged(blocks: list[Group], shapes: Mapping[str, Shape], most: int) -> list[Group]:
     """Blocks joined until there are few enough: by their names, then neighbours of one resolution, smallest first."""
+    if len(blocks) > MOST_BLOCKS:
+        size = -(-len(blocks) // MOST_BLOCKS)
+        cut = [blocks[at : at + size] for at in range(0, len(blocks), size)]
+        blocks = [_joined(same, _between(same[0].name, same[-1].name), shapes) for same in cut]
     for rule in (_block_name, _stage_name):
         if len(blocks) > most:
             blocks = _by_name(blocks, rule, shapes)
+    loose: set[Group] = set()
     while len(blocks) > most:
         pairs = range(len(blocks) - 1)
         at = min(pairs, key=lambda index: _cost(blocks[index], blocks[index + 1], shapes))
         one, other = blocks[at : at + 2]
-        blocks[at : at + 2] = [_joined([*_opened(one), *_opened(other)], _between(one.name, other.name), shapes)]
+        parts = [part for group in (one, other) for part in (group.parts if group in loose else (group,))]
+        blocks[at] = _joined(parts, _between(parts[0].name, parts[-1].name), shapes)
+        loose.add(blocks[at])
+        del blocks[at + 1]
     return blocks
 
 
-def _opened(group: Group) -> tuple[Group, ...]:
-    """A joined group's own parts, so that joining once more does not nest; a block stays whole."""
-    return group.parts if "–" in group.name else (group,)
-
-
 def _between(first: str, last: str) -> str:
-    """Both ends of what was joined.
+    """Both ends of what was joined; the last alone where Keras itself named the first.
 
-    >>> _between("block2–block4", "block5")
-    'block2–block5'
+    >>> _between("block2", "block5"), _between("max_pooling2d_1", "mixed2")
+    ('block2–block5', 'mixed2')
     """
-    return f"{first.partition('–')[0]}–{last.rpartition('–')[2]}"
+    return last if _by_keras(first) and not _by_keras(last) else f"{first}–{last}"
 
 
 def _by_name(blocks: Sequence[Group], rule: Callable[[str], str], shapes: Mapping[str, Shape]) -> list[Group]:
@@ -330,7 +339,8 @@ def _numbered(group: Group, number: str) -> Group:
 
 def parameters_of(group: Group, parameters: Mapping[str, int]) -> int:
     """How many numbers the layers of a group hold."""
-    return sum(parameters.get(call.path, 0) for unit in group.units for call in unit.calls)
+    layers = {id(call.layer): call.path for unit in reversed(group.units) for call in unit.calls}
+    return sum(parameters.get(path, 0) for path in layers.values())
 
 
 def words_for(drawn: Column, siblings: Sequence[Group]) -> str:

@@ -1,0 +1,246 @@
+"""Networks that are built otherwise than most: what is shown of them, and what each channel unfolds into."""
+
+import keras
+import numpy as np
+import pytest
+
+from explorer import overview, trace
+from explorer.activations import feature_maps
+from explorer.errors import LayerError, ModelError
+from explorer.models import Classifier
+from explorer.models.graph import visits
+
+L, ops = keras.layers, keras.ops
+
+
+def head(x, classes=3):
+    """Scores of some classes."""
+    x = x if len(x.shape) == 2 else L.Flatten()(x)
+    return L.Dense(classes, name="scores")(x)
+
+
+def rows(inputs):
+    x = L.Conv1D(4, 3, name="along")(L.Reshape((16, 12), name="rows")(inputs))
+    return head(L.GlobalAveragePooling1D()(x))
+
+
+def convolutional_head(inputs):
+    return L.Flatten()(L.Conv2D(3, 8, name="scores")(inputs))
+
+
+def one_convolution(inputs):
+    return L.Activation("sigmoid")(L.Flatten()(L.Conv2D(1, 8, name="score")(inputs)))
+
+
+def other_axis(inputs):
+    return head(L.BatchNormalization(axis=1, name="norm")(L.Conv2D(4, 3, name="conv")(inputs)))
+
+
+def attention(inputs):
+    x = L.Reshape((64, 3))(inputs)
+    keys, values = L.Dense(5, name="keys")(x), L.Dense(4, name="values")(x)
+    weights = ops.softmax(ops.matmul(keys, ops.transpose(keys, (0, 2, 1))))
+    return head(L.GlobalAveragePooling1D()(ops.matmul(weights, values)))
+
+
+def two_outputs(inputs):
+    left, right = ops.split(L.Conv2D(6, 1, name="wide")(inputs), 2, axis=-1)
+    x = L.Conv2D(2, 3, name="after")(right)
+    return head(L.Concatenate(name="both")([L.Conv2D(2, 3, name="other")(left), x]))
+
+
+def leaking(inputs):
+    return head(L.Conv2D(2, 3, name="conv")(L.ReLU(negative_slope=0.5, name="leak")(L.Conv2D(4, 3)(inputs))))
+
+
+def before_the_sum(inputs):
+    """Normalisation and activation ahead of the convolution, as in ResNetV2 and DenseNet."""
+    x = L.Conv2D(4, 1, name="stem")(inputs)
+    y = L.ReLU(name="alone")(x)
+    x = L.Add(name="add")([x, L.Conv2D(4, 3, padding="same", name="conv")(y)])
+    return head(x)
+
+
+def squeezed(inputs):
+    x = L.Conv2D(4, 3, name="conv")(inputs)
+    gate = L.Dense(4, "sigmoid", name="gate")(L.GlobalAveragePooling2D(keepdims=True, name="squeeze")(x))
+    return head(L.Multiply(name="excite")([x, gate]))
+
+
+def over_channels(inputs):
+    x = L.Conv2D(36, 3, name="conv")(inputs)  # 6 × 6 places and as many channels
+    return head(ops.mean(x, axis=-1, keepdims=True))
+
+
+def laid_out_anew(inputs):
+    x = L.Reshape((4, 4, 2), name="square")(L.Dense(32, "relu", name="dense")(L.Flatten()(inputs)))
+    return head(L.Conv2D(2, 3, name="conv")(x))
+
+
+def normalised_scores(inputs):
+    return L.Softmax(name="softmax")(L.BatchNormalization(name="norm")(head(L.Conv2D(4, 3)(inputs))))
+
+
+def skip_to_the_head(inputs):
+    x = L.Conv2D(3, 3, padding="same", name="first")(inputs)
+    y = L.Conv2D(3, 3, padding="same", name="second")(x)
+    return L.Add(name="scores")([L.GlobalAveragePooling2D(name="early")(x), L.GlobalAveragePooling2D(name="late")(y)])
+
+
+BUILDS = {
+    build.__name__: build
+    for build in (
+        rows, convolutional_head, one_convolution, other_axis, attention, two_outputs, leaking, before_the_sum,
+        squeezed, over_channels, laid_out_anew, normalised_scores, skip_to_the_head,
+    )
+}  # fmt: skip
+
+
+def built(name):
+    """A classifier with weights of both signs."""
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, BUILDS[name](inputs), name=name)
+    rng = np.random.default_rng(2)
+    drawn = [rng.normal(0, 0.4, weight.shape) for weight in model.weights]
+    model.set_weights(
+        [np.abs(d) + 0.1 if w.path.endswith("variance") else d for d, w in zip(drawn, model.weights, strict=True)]
+    )
+    return Classifier(model, tuple("abc")[: max(2, model.outputs[0].shape[-1])], name)
+
+
+def pixels_of(net):
+    return net.fit(np.random.default_rng(3).integers(0, 256, net.input_shape, np.uint8))[0][0]
+
+
+def looked(net, **options):
+    plan = overview.plan(net.model, input_shape=net.input_shape)
+    pixels = pixels_of(net)
+    measured = overview.measure(net, plan, pixels)
+    return plan, overview.glance(plan, measured, lambda path: feature_maps(net, pixels, path)[path][0], **options)
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_it_is_shown_folded_without_another_pass_and_unfolded(name):
+    net = built(name)
+    plan = overview.plan(net.model)
+    pixels = pixels_of(net)
+    folded = overview.glance(plan, overview.measure(net, plan, pixels), {}.__getitem__)
+    _, unfolded = looked(net, opened=[group.id for group in plan.groups()])
+    for found in (folded, unfolded):
+        assert found.columns[0].column.level == 0
+        assert all(np.isfinite(edge.strength) for edge in found.edges)
+        assert {edge.end for edge in found.edges} >= {len(found.columns) - 1}
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_what_is_said_of_a_channel_is_what_keras_computes(name):
+    net = built(name)
+    wiring = trace.wired(net, pixels_of(net))
+    for path, call in wiring.calls.items():
+        values = wiring.value(call.outputs[0])
+        channel = values.shape[-1] - 1
+        found = trace.unfold(wiring, path, channel)
+        np.testing.assert_array_equal(found.result, values[..., channel])
+        if found.form == "other":
+            continue
+        x = found.total.astype(np.float64)
+        assert x.shape == found.result.shape
+        for step, after in zip(found.steps, found.after, strict=True):
+            if step.normalisation is not None:
+                x = step.normalisation(x)
+            elif step.call is not None:
+                x = np.asarray(step.call(np.float32(np.atleast_2d(x)))).reshape(x.shape)
+            elif step.kind != "same":
+                x = after
+            np.testing.assert_allclose(x, after, atol=1e-4 * max(1.0, float(np.abs(after).max())))
+
+
+def test_a_slope_below_zero_counts_by_its_magnitude():
+    net = built("leaking")
+    plan = overview.plan(net.model)
+    measured = overview.measure(net, plan, pixels_of(net))
+    leak = next(call for call in visits(net.model) if call.path == "leak")
+    values = feature_maps(net, pixels_of(net), "leak")["leak"][0]
+    assert (values < 0).any()
+    np.testing.assert_allclose(measured.amounts.sizes[leak.outputs[0]], np.abs(values).sum(axis=(0, 1)), rtol=1e-4)
+
+
+def test_an_activation_that_stands_alone_is_a_step():
+    net = built("before_the_sum")
+    found = trace.unfold(trace.wired(net, pixels_of(net)), "alone", 1)
+    assert (found.form, [step.name for step in found.steps]) == ("copy", ["relu"])
+    np.testing.assert_allclose(np.maximum(found.total, 0), found.result)
+
+
+def test_a_gate_multiplies():
+    net = built("squeezed")
+    found = trace.unfold(trace.wired(net, pixels_of(net)), "excite", 2)
+    one, other = found.sources
+    np.testing.assert_allclose(one.values * other.values, found.result, rtol=1e-5)
+
+
+def test_what_follows_the_last_sum_may_turn_the_sign():
+    signs = {}
+    for gain in (1.0, -1.0):
+        net = built("normalised_scores")
+        net.model.get_layer("norm").gamma.assign([gain] * 3)
+        _, found = looked(net)
+        signs[gain] = {(e.out, e.into): e.sign for e in found.edges if e.end == len(found.columns) - 1}
+        order = found.columns[-1].channels.tolist()
+        signs[gain] = {(out, order[into]): sign for (out, into), sign in signs[gain].items()}
+    shared = signs[1.0].keys() & signs[-1.0].keys()
+    assert shared
+    assert all(signs[1.0][edge] == -signs[-1.0][edge] for edge in shared)
+
+
+def test_places_laid_out_anew_have_no_exact_edges():
+    net = built("laid_out_anew")
+    plan, found = looked(net)
+    names = [shown.column.group.told.path for shown in found.columns]
+    edges = [edge for edge in found.edges if edge.end == names.index("conv")]
+    assert edges or "conv" not in names
+    assert plan.stages
+
+
+def test_weights_that_are_no_numbers_are_a_sentence():
+    net = built("before_the_sum")
+    net.model.get_layer("conv").bias.assign([np.nan] * 4)
+    plan = overview.plan(net.model)
+    with pytest.raises(ModelError, match="not a number"):
+        overview.measure(net, plan, pixels_of(net))
+
+
+def test_a_padded_value_is_not_traced_to_the_wrong_place():
+    inputs = keras.Input((8, 8, 3))
+    x = L.ZeroPadding2D(1, name="pad")(L.Conv2D(2, 3, name="conv")(inputs))
+    net = Classifier(keras.Model(inputs, head(x)), tuple("abc"), "padded")
+    with pytest.raises(LayerError, match="not known"):
+        trace.trace_unit(net, pixels_of(net), "pad", 0, 0, 0)
+    assert trace.unfold(trace.wired(net, pixels_of(net)), "pad", 0).form == "other"
+
+
+def test_a_class_that_is_asked_for_is_among_those_shown():
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, head(L.GlobalAveragePooling2D()(inputs), 30))
+    net = Classifier(model, [str(each) for each in range(30)], "many")
+    _, plain = looked(net)
+    hidden = next(index for index in range(30) if index not in plain.columns[-1].channels)
+    _, found = looked(net, pinned={"scores": [hidden]})
+    assert hidden in found.columns[-1].channels
+    assert len(found.columns[-1].channels) == 8
+
+
+def test_shared_layers_are_counted_once():
+    inputs = keras.Input((8, 8, 3))
+    conv = L.Conv2D(3, 1, name="conv")
+    model = keras.Model(inputs, head(L.Add()([conv(inputs), conv(conv(inputs))])))
+    plan = overview.plan(model)
+    assert sum(overview.parameters_of(group, plan.parameters) for group in plan.stages) == 12
+
+
+def test_a_network_of_thousands_of_layers_is_planned():
+    inputs = x = keras.Input((4, 4, 1))
+    for _ in range(900):
+        x = L.MaxPooling2D(1)(x)
+    plan = overview.plan(keras.Model(inputs, head(x)))
+    assert len(plan.stages) <= 9
