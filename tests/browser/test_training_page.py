@@ -314,11 +314,11 @@ def test_a_drawing_is_answered_and_goes_on_to_the_feature_maps(person):
     see(person.locator(IDLE))
     person.get_by_role("button", name="See its feature maps").click()
     person.wait_for_url(re.compile("/feature_maps"))
-    classes = person.locator(".strip .class")
+    classes = person.locator(".glance .base .column").last.locator(".tile")
     see(classes.first, WAKING)
-    assert {each.inner_text() for each in classes.locator(".name").all()} < set(FASHION)
-    assert classes.locator(".name").first.inner_text() == said[0][1]
-    assert classes.locator(".share").first.inner_text() == f"{said[0][2]} %"
+    found = [tuple(each.locator("text").all_text_contents()) for each in classes.all()]
+    assert {name for name, _ in found} < set(FASHION)
+    assert found[0] == (said[0][1], f"{said[0][2]} %")
     box = person.get_by_test_id("stSidebar").get_by_role("combobox", name=re.compile("Network"))
     assert box.input_value() == f"{run.name} · your run"
 
