@@ -74,21 +74,28 @@ def choices() -> None:
             st.button("Unpin all", key="feature_maps.unpin", on_click=feature_options.PINNED.put, args=((),))
 
 
-def _key(looked: Looked) -> tuple[Any, ...]:
-    """Everything that the columns depend on."""
+def _key(looked: Looked, plan: Plan) -> tuple[Any, ...]:
+    """Everything that the columns depend on, but for a channel that is not among those shown anyway."""
     return (
         *looked.key,
         feature_options.RULE.current(),
         feature_options.COUNT.current(),
         feature_options.OPENED.current(),
         feature_options.PINNED.current(),
-        (looked.layer.path, feature_options.CHANNEL.current()),
+        _target(looked, plan) if feature_options.RULE.current() == "class" else None,
     )
 
 
-def _glance(looked: Looked, plan: Plan) -> Glance:
+def _target(looked: Looked, plan: Plan) -> int:
+    """The class that channels speak for: the one that is looked at, else the likeliest."""
+    if looked.layer.path == plan.classes.told.path:
+        return looked.channel
+    return int(cache.measured(*looked.key, looked.classifier, looked.picture).probabilities.argmax())
+
+
+def _glance(looked: Looked, plan: Plan, chosen: int | None) -> Glance:
+    """The overview; ``chosen`` is a channel of the layer looked at that is shown in any case."""
     measured = cache.measured(*looked.key, looked.classifier, looked.picture)
-    chosen = feature_options.CHANNEL.current()
     pinned: dict[str, list[int]] = {looked.layer.path: [chosen]} if chosen is not None else {}
     for path, _, channel in (each.rpartition(":") for each in feature_options.PINNED.current()):
         pinned.setdefault(path, []).append(int(channel))
@@ -96,9 +103,9 @@ def _glance(looked: Looked, plan: Plan) -> Glance:
     importance = None
     if rule == "class":
         pixels = looked.classifier.fit(looked.picture)[0][0]
-        asked = looked.channel if looked.layer.path == plan.classes.told.path else int(measured.probabilities.argmax())
         opened = feature_options.OPENED.current()
-        importance = overview.class_importance(looked.classifier, plan, pixels, asked, opened=opened)
+        target = _target(looked, plan)
+        importance = overview.class_importance(looked.classifier, plan, pixels, target, opened=opened)
     return overview.glance(
         plan,
         measured,
@@ -112,10 +119,10 @@ def _glance(looked: Looked, plan: Plan) -> Glance:
 
 
 def _columns(looked: Looked, plan: Plan, look: Look) -> dict[str, Any]:
-    """Columns, edges and words, drawn once for each choice."""
+    """Columns, edges and words, drawn once for each choice; a click on a channel that is there draws nothing anew."""
 
-    def draw() -> dict[str, Any]:
-        found = _glance(looked, plan)
+    def draw(chosen: int | None) -> dict[str, Any]:
+        found = _glance(looked, plan, chosen)
         return {
             "columns": glance_columns.columns(plan, found, look),
             "edges": glance_columns.edges(found.edges),
@@ -125,7 +132,13 @@ def _columns(looked: Looked, plan: Plan, look: Look) -> dict[str, Any]:
             "notes": True,
         }
 
-    return dict(cache.glance((*_key(looked), look.dark, look.scale), draw))
+    key = (*_key(looked, plan), look.dark, look.scale)
+    drawn = cache.glance(key, lambda: draw(None))
+    path, chosen = looked.layer.path, feature_options.CHANNEL.current()
+    column = next((each for each in drawn["columns"] if each["path"] == path), None)
+    if chosen is not None and column is not None and chosen not in column["channels"]:
+        drawn = cache.glance((*key, path, chosen), lambda: draw(chosen))
+    return dict(drawn)
 
 
 def _unit(looked: Looked, plan: Plan, look: Look) -> dict[str, Any]:
