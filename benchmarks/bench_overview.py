@@ -26,7 +26,7 @@ from explorer.models import RECIPES, Classifier, build, load_pretrained, tap
 from explorer.models.preprocessing import preprocessing_layer
 from explorer.models.pretrained import PRETRAINED
 from explorer.overview import Glance, Plan
-from explorer.settings import ROOT
+from explorer.settings import MAX_UNFOLDED_BYTES, ROOT
 from explorer.ui import glance_columns, glance_unit
 from explorer.ui.glance_columns import Look
 
@@ -99,7 +99,8 @@ def unit_bytes(network: Classifier, plan: Plan, photo: np.ndarray) -> Iterator[i
     """What an unfolded channel adds, for each column."""
     wiring = trace.wired(network, photo)
     for column in plan.columns()[1:]:
-        yield len(json.dumps(glance_unit.sent(glance_unit.unfolded(wiring, column.group.told.path, 0), {})))
+        found = trace.unfold(wiring, column.group.told.path, 0, most_bytes=MAX_UNFOLDED_BYTES)
+        yield len(json.dumps(glance_unit.sent(found, {})))
 
 
 # In a browser

@@ -51,8 +51,7 @@ class Glance {
   }
 
   scrollTo(left) {
-    const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.scroller.scrollTo({ left, behavior: calm ? "auto" : "smooth" });
+    this.scroller.scrollTo({ left, behavior: prefersCalm() ? "auto" : "smooth" });
   }
 
   listen() {
@@ -190,7 +189,8 @@ class Glance {
     let height = this.layout.height;
     if (open) {
       const shownAs = { theme: this.picture.ink.theme, notes: this.notes, vertical: this.layout.vertical };
-      const view = [this.scroller.scrollLeft, this.scroller.scrollLeft + this.scroller.clientWidth];
+      const { scrollLeft: left, clientWidth } = this.scroller;
+      const view = { left, right: left + clientWidth, height: this.layout.height };
       if (this.panelFor !== stop.node || this.panelUnit !== this.unit || this.panelNotes !== this.notes) {
         Object.assign(this, { panelFor: stop.node, panelUnit: this.unit, panelNotes: this.notes });
         this.placed = this.panel.show(this.unit, this.sent.columns[stop.column], stop.k, stop.box, this.layout.boxes[stop.column], view, shownAs);

@@ -2,8 +2,8 @@
 
 const GLANCE_PANEL = { widest: 820, least: 480, gap: 30, margin: 8 };
 
-/** Where the panel goes: {left, top, width, side}; `view` is what is visible of the picture, [left, right]. */
-function panelPlace(box, column, [left, right], height, vertical) {
+/** Where the panel goes: {left, top, width, side}; `view` is what is visible of the picture: {left, right, height}. */
+function panelPlace(box, column, { left, right, height: whole }, height, vertical) {
   const visible = right - left - 2 * GLANCE_PANEL.margin;
   if (vertical) return { left: left + GLANCE_PANEL.margin, top: column.bottom + 14, width: visible, side: "below" };
   const rooms = { after: right - GLANCE_PANEL.margin - (column.right + GLANCE_PANEL.gap), before: column.left - GLANCE_PANEL.gap - (left + GLANCE_PANEL.margin) };
@@ -12,7 +12,7 @@ function panelPlace(box, column, [left, right], height, vertical) {
   if (rooms[side] >= GLANCE_PANEL.least) {
     const width = Math.min(rooms[side], GLANCE_PANEL.widest);
     const at = side === "after" ? column.right + GLANCE_PANEL.gap : column.left - GLANCE_PANEL.gap - width;
-    return { left: at, top: Math.max(middle - height / 2, 2), width, side };
+    return { left: at, top: Math.max(Math.min(middle - height / 2, whole - height - 10), 2), width, side };
   }
   const width = Math.min(visible, GLANCE_PANEL.widest);
   const at = withinBounds(box.x + box.width / 2 - width / 2, left + GLANCE_PANEL.margin, right - GLANCE_PANEL.margin - width);
@@ -53,6 +53,8 @@ class GlancePanel {
   /** Shows a unit beside `box`. Returns {place, height} of the panel. */
   show(unit, column, k, box, columnBox, view, { theme, notes, vertical }) {
     const label = column.labels[k];
+    const fresh = this.root.hidden || this.shown !== unit;
+    this.shown = unit;
     this.words.textContent = `${column.path || column.title} · ${label}`;
     this.detail.textContent = column.details ? column.details[k] || "" : "";
     this.root.setAttribute("aria-label", `${column.title}, ${label}, unfolded`);
@@ -65,7 +67,14 @@ class GlancePanel {
     this.root.style.left = `${place.left}px`;
     this.root.style.top = `${place.top}px`;
     this.root.dataset.side = place.side;
+    if (fresh && !prefersCalm()) this.grow(box, place);
     return { place, height: this.root.offsetHeight };
+  }
+
+  /** Lets the panel come out of the channel. */
+  grow(box, { left, top }) {
+    this.root.style.transformOrigin = `${box.x + box.width / 2 - left}px ${box.y + box.height / 2 - top}px`;
+    this.root.animate([{ opacity: 0, transform: "scale(0.4)" }, { opacity: 1, transform: "none" }], { duration: 180, easing: "ease-out" });
   }
 
   hide() {

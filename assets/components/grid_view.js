@@ -1,5 +1,8 @@
 // Drawing of grids on a canvas, colour scales, and a few lines to build the page without markup strings.
 
+/** Whether this person's system asks for little motion. */
+const prefersCalm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
 /** An element with attributes and children; text is always set as text, never parsed. */
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);

@@ -8,7 +8,7 @@ class InspectorDrawing {
   constructor(host) {
     this.host = host;
     this.lit = null;
-    this.calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.calm = prefersCalm();
     this.build();
   }
 

@@ -1,27 +1,70 @@
-// A unit of a dense layer, or a class: the largest terms of its sum as a waterfall, then its activation or the softmax.
+// A unit of a dense layer, or a class: its sum as a waterfall, map by map where it reads maps, else the largest of its
+// single terms; then its activation or the softmax.
+
+const UNIT_TERM = 22; // the height of a line
 
 class UnitDense {
-  /** `room` is {width, vertical, notes}. */
-  constructor(pen, numbers, room) {
+  /** `room` is {width, vertical, notes}; `hands` is {byMap, show(byMap)}. */
+  constructor(pen, numbers, room, hands) {
     Object.assign(this, { pen, numbers });
     const { unit } = numbers;
     const wide = !room.vertical && (unit.softmax || numbers.steps.length > 0);
     const share = unit.softmax ? (room.width < 760 ? 0.51 : 0.55) : 0.62;
     const width = wide ? Math.round((room.width - 16) * share) : Math.min(room.width - 16, 620);
-    const label = Math.round(width * (room.vertical ? 0.27 : 0.25));
-    const detail = unitClip(Math.round(width * 0.27), 96, 140);
-    this.heading = pen.text(UNIT_EDGE, 16, "The sum, largest terms first", { size: 13, weight: 600 });
-    const lines = unitLedgerLines(numbers, () => {});
-    const at = { x: UNIT_EDGE, y: 48, width, pitch: 22, label, detail };
-    this.ledger = new UnitWaterfall(pen, at, lines);
-    this.root = unitNode("g", {}, this.heading, ...this.titles(at), this.ledger.root);
-    this.bottom = this.ledger.bottom + 8;
+    const byMap = Boolean(numbers.flat && hands.byMap);
+    this.heading = pen.text(UNIT_EDGE, 16, byMap ? "The sum, map by map" : "The sum, largest terms first", { size: 13, weight: 600 });
+    this.root = unitNode("g", {}, this.heading);
+    const at = { x: UNIT_EDGE, y: 48, width };
+    if (byMap) this.maps({ ...at, y: 78 });
+    else this.terms(at, room);
+    if (numbers.flat) this.root.append(this.choice(width, byMap, hands));
+    else if (room.notes) this.note(at, room);
+    const { ledger } = this;
+    this.bottom = (this.flat || ledger).bottom + 8;
     this.outputs = [];
-    const line = lines.findIndex(({ role }) => role === "sum");
-    const sum = { x: UNIT_EDGE + width + 8, y: at.y + (line + 0.5) * at.pitch };
-    if (room.notes) this.note(at, room);
+    const line = ledger.lines.find(({ role }) => role === "sum");
+    const sum = { x: UNIT_EDGE + width + 8, y: line.top + line.high / 2 };
     if (unit.softmax) this.softmax(sum, wide, room);
     else if (numbers.steps.length) this.activation(sum, wide, room);
+  }
+
+  /** The sum map by map, in lines as high as those of the single terms together. */
+  maps(at) {
+    const { numbers, pen } = this;
+    this.flat = new UnitFlat(pen, numbers, { ...at, height: numbers.sources.length * UNIT_TERM });
+    this.ledger = this.flat.ledger;
+    this.root.append(this.flat.root);
+  }
+
+  /** The largest single terms. */
+  terms({ x, y, width }, room) {
+    const label = Math.round(width * (room.vertical ? 0.27 : 0.25));
+    const detail = unitClip(Math.round(width * 0.27), 96, 140);
+    const at = { x, y, width, pitch: UNIT_TERM, label, detail };
+    this.ledger = new UnitWaterfall(this.pen, at, unitLedgerLines(this.numbers, () => {}));
+    this.root.append(...this.titles(at), this.ledger.root);
+  }
+
+  /** Maps or single numbers. */
+  choice(width, byMap, hands) {
+    const { pen } = this;
+    const [wide, high] = [64, 22];
+    const button = (words, at, on, picked) => {
+      const x = UNIT_EDGE + width - (2 - at) * wide;
+      const frame = pen.rect(x, 1, wide, high, { rx: 6, fill: on ? pen.wash : "transparent", stroke: on ? pen.line : pen.hair });
+      const text = pen.text(x + wide / 2, 16, words, { anchor: "middle", size: 11, weight: on ? 600 : 400, colour: on ? pen.ink : pen.faint });
+      const group = unitNode("g", { "aria-pressed": on, "data-testid": `unit-by-${words.toLowerCase()}` }, frame, text);
+      group.addEventListener("click", () => hands.show(picked));
+      group.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" || event.key === " ") {
+          event.preventDefault();
+          event.stopPropagation();
+          hands.show(picked);
+        }
+      });
+      return pen.button(group, frame, `The sum by ${words.toLowerCase()}`);
+    };
+    return unitNode("g", { role: "group", "aria-label": "What the sum is told by" }, button("Maps", 0, byMap, true), button("Numbers", 1, !byMap, false));
   }
 
   titles({ x, y, width, label, detail }) {
@@ -83,9 +126,14 @@ class UnitDense {
 
   look(now) {
     const { numbers } = this;
-    this.ledger.fill(unitLedgerValues(numbers, now));
+    if (this.flat) this.flat.look(now);
+    else this.ledger.fill(unitLedgerValues(numbers, now));
     this.ledger.compare(now.output, now.keras, numbers.agrees(now.output, now.keras));
     if (this.chain) this.chain.look(now, null);
+  }
+
+  onKey(event) {
+    return this.flat ? this.flat.onKey(event) : false;
   }
 
   advise() {}

@@ -128,15 +128,19 @@ class UnitPen {
     return made;
   }
 
+  /** Whether words have room. */
+  fits(words, size, room, weight = 400, digits = false) {
+    this.measure.font = `${weight} ${size}px ${digits ? this.theme.digits : this.font}`;
+    return this.measure.measureText(words).width <= room;
+  }
+
   /** Words cut short where they are wider than the room for them. */
   fitted(words, size, room, weight = 400, digits = false) {
-    this.measure.font = `${weight} ${size}px ${digits ? this.theme.digits : this.font}`;
-    const wide = (text) => this.measure.measureText(text).width;
-    if (wide(words) <= room) return words;
+    if (this.fits(words, size, room, weight, digits)) return words;
     let [short, long] = [0, Math.min(words.length, 400)];
     while (short < long) {
       const half = Math.ceil((short + long) / 2);
-      if (wide(`${words.slice(0, half)}…`) <= room) short = half;
+      if (this.fits(`${words.slice(0, half)}…`, size, room, weight, digits)) short = half;
       else long = half - 1;
     }
     return `${words.slice(0, short).trimEnd()}…`;

@@ -73,6 +73,7 @@ class UnitNumbers {
     if (this.rest.length !== this.cells || this.given.length !== this.cells) this.form = "other";
     this.steps = this.form === "other" ? [] : unit.steps.map((step) => this.step(step));
     this.sources = this.form === "other" ? [] : unit.sources.map((source) => this.source(source));
+    this.flat = this.form === "dense" && unit.flattened ? this.flattened(unit.flattened) : null;
     const [low, high] = unitReach([this.result]);
     this.scale = Math.max(1, -low, high);
     this.total = this.form === "other" ? this.result : this.addUp();
@@ -88,6 +89,16 @@ class UnitNumbers {
     const source = { ...sent, values: unitFloats(sent.values), weights: sent.weights === null ? null : unitFloats(sent.weights) };
     source.part = this.part(source);
     return source;
+  }
+
+  /** The sum of a dense layer map by map: {shape, sources, others, rest}; a source has its products and their sum. */
+  flattened(sent) {
+    const sources = sent.sources.map((each) => {
+      const [values, weights] = [unitFloats(each.values), unitFloats(each.weights)];
+      const products = Float64Array.from(values, (value, k) => value * weights[k]);
+      return { ...each, values, weights, products, sum: products.reduce((sum, product) => sum + product, 0) };
+    });
+    return { ...sent, rest: sent.rest ?? NaN, sources };
   }
 
   /** Whether parts are added to each other or to a bias, so that the sum is not just the one part. */

@@ -8,7 +8,7 @@ class UnitPlayer {
   /** `show(index)` is called with the cell that the window has come to, `show(null)` when it is over. */
   constructor(pen, cells, show) {
     Object.assign(this, { pen, cells, show, at: null, running: false });
-    this.calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.calm = prefersCalm();
     this.length = unitClip(cells * 160, UNIT_SHORTEST, UNIT_LONGEST);
   }
 

@@ -7,6 +7,7 @@ class UnitView {
     this.root = unitNode("svg", { xmlns: UNIT_SVG, role: "group", "data-testid": "unit", style: "display: block; user-select: none" });
     this.live = unitNode("text", { "font-size": 1, fill: "none", role: "status", "aria-live": "polite" });
     this.drawn = null;
+    this.byMap = true;
   }
 
   /** Draws a channel; the place that was looked at, its pin and the chosen input stay while it is the same channel. */
@@ -34,7 +35,7 @@ class UnitView {
     this.player = slides ? new UnitPlayer(pen, numbers.cells, (index) => this.play(index)) : null;
     const hands = { player: this.player, choose: (index) => this.choose(index) };
     if (numbers.form === "other" || !numbers.sources.length) this.picture = new UnitAlone(pen, numbers, room);
-    else if (numbers.form === "dense") this.picture = new UnitDense(pen, numbers, room);
+    else if (numbers.form === "dense") this.picture = new UnitDense(pen, numbers, room, this.told(pen, room));
     else this.picture = new UnitMaps(pen, numbers, room, hands);
     const height = Math.ceil(this.picture.bottom);
     root.replaceChildren(pen.definitions(), this.picture.root, this.live);
@@ -42,6 +43,16 @@ class UnitView {
     unitSet(root, { ...size, "data-path": this.unit.path, "data-channel": this.unit.channel });
     for (const tile of this.picture.outputs) this.listen(tile);
     this.look();
+  }
+
+  /** Whether a dense layer's sum is told by maps or by single numbers, and how to change that. */
+  told(pen, room) {
+    const show = (byMap) => {
+      this.byMap = byMap;
+      this.draw(pen, room);
+      this.root.querySelector(`[data-testid=unit-by-${byMap ? "maps" : "numbers"}]`).focus({ preventScroll: true });
+    };
+    return { byMap: this.byMap, show };
   }
 
   listen(tile) {
@@ -119,6 +130,7 @@ class UnitView {
       this.player.toggle();
       return true;
     }
+    if (this.picture.onKey?.(event)) return true;
     const from = this.player && this.player.at !== null ? this.now : this.at;
     const to = cells > 1 ? keyMove(event, from, rows, cols) : null;
     if (!to) return false;

@@ -3,8 +3,8 @@
 class UnitWaterfall {
   /**
    * `at` is {x, y, width, pitch, label, detail}: `label` and `detail` are the widths of the first two columns.
-   * `lines` are {role, label, detail: [value, weight], attributes, rule, hint, pick}; of the roles "part" adds, "sum" is the
-   * sum, "step" and "told" only tell.
+   * `lines` are {role, label, detail: [value, weight], art, pitch, attributes, rule, hint, pick}; of the roles "part" adds,
+   * "sum" is the sum, "step" and "told" only tell. `art(top)` draws something in a line, `pitch` is its own height.
    */
   constructor(pen, at, lines) {
     Object.assign(this, { pen, at });
@@ -14,19 +14,24 @@ class UnitWaterfall {
     this.bars = unitNode("g", { "aria-hidden": "true" });
     this.zero = pen.path("", { stroke: pen.line, "stroke-width": 1 });
     this.root = unitNode("g", {}, this.bars);
-    this.lines = lines.map((line, index) => this.line(line, index));
+    let top = at.y;
+    this.lines = lines.map((line) => {
+      const drawn = this.line(line, top);
+      top += drawn.high;
+      return drawn;
+    });
     this.bars.append(this.zero);
-    this.bottom = at.y + lines.length * at.pitch;
+    this.bottom = top;
   }
 
-  line(line, index) {
+  line(line, top) {
     const { pen, at } = this;
-    const top = at.y + index * at.pitch;
-    const base = top + at.pitch / 2 + 4;
+    const high = line.pitch || at.pitch;
+    const base = top + high / 2 + 4;
     const strong = line.role === "sum" || line.strong;
     const room = line.detail || !at.detail ? at.label : at.label + at.detail + 10;
     const wide = line.role === "step" || line.role === "told" ? this.right - at.x - 12 : room;
-    const wash = pen.rect(at.x - 5, top + 0.5, at.width + 10, at.pitch - 1, { rx: 5, fill: pen.wash, opacity: 0 });
+    const wash = pen.rect(at.x - 5, top + 0.5, at.width + 10, high - 1, { rx: 5, fill: pen.wash, opacity: 0 });
     const label = pen.text(at.x, base, line.label, { size: 11.5, room: wide, weight: strong ? 600 : 400, colour: strong ? pen.ink : pen.faint });
     const group = unitNode("g", {}, wash, label);
     if (line.hint) group.append(pen.hint(line.hint));
@@ -42,14 +47,15 @@ class UnitWaterfall {
     if (line.rule) group.append(pen.path(`M${at.x},${top} H${at.x + at.width}`, { stroke: pen.hair, "stroke-width": 1 }));
     if (line.pick) {
       group.setAttribute("style", "cursor: pointer");
-      group.append(pen.rect(at.x - 5, top, at.width + 10, at.pitch, { fill: "transparent" }));
+      group.append(pen.rect(at.x - 5, top, at.width + 10, high, { fill: "transparent" }));
       group.addEventListener("pointerenter", line.pick);
       group.addEventListener("click", line.pick);
     }
+    if (line.art) group.append(line.art(top));
     this.root.append(group);
-    const drawn = { ...line, number, wash, top };
+    const drawn = { ...line, number, wash, top, high };
     if (line.role === "part" || line.role === "sum") {
-      drawn.bar = pen.rect(0, top + at.pitch / 2 - 5, 0, 10, { rx: 1.5 });
+      drawn.bar = pen.rect(0, top + high / 2 - 5, 0, 10, { rx: 1.5 });
       drawn.join = pen.path("", { stroke: pen.hair, "stroke-width": 1 });
       this.bars.append(drawn.join, drawn.bar);
     }
@@ -58,7 +64,7 @@ class UnitWaterfall {
 
   /** Writes the numbers; `values` has one for each line, `chosen` is the line that is lit. */
   fill(values, chosen = -1) {
-    const { pen, at, left, right } = this;
+    const { pen, left, right } = this;
     const parts = this.lines.map((line, k) => (line.bar && Number.isFinite(values[k]) ? values[k] : 0));
     let sum = 0;
     const ends = this.lines.map((line, k) => (line.role === "part" ? [sum, (sum += parts[k])] : [0, parts[k]]));
@@ -66,7 +72,7 @@ class UnitWaterfall {
     const across = (value) => left + ((value - low) / (high - low || 1)) * (right - left - 12);
     const decimals = unitDecimals(parts);
     const barred = this.lines.filter((line) => line.bar);
-    if (barred.length) this.zero.setAttribute("d", `M${across(0)},${barred[0].top + 1} V${barred.at(-1).top + at.pitch - 1}`);
+    if (barred.length) this.zero.setAttribute("d", `M${across(0)},${barred[0].top + 1} V${barred.at(-1).top + barred.at(-1).high - 1}`);
     this.lines.forEach((line, k) => {
       const value = values[k];
       line.wash.setAttribute("opacity", k === chosen ? 1 : 0);
@@ -80,7 +86,9 @@ class UnitWaterfall {
       const [from, to] = ends[k].map(across);
       const wide = Math.max(Math.abs(to - from), value ? 1 : 0);
       unitSet(line.bar, { x: Math.min(from, to).toFixed(2), width: wide.toFixed(2), fill: line.role === "sum" ? pen.ink : pen.sign(value) });
-      if (line.role === "part") line.join.setAttribute("d", `M${to.toFixed(2)},${line.top + at.pitch / 2 + 5} v${at.pitch - 10}`);
+      if (line.role !== "part") return;
+      const next = this.lines[k + 1];
+      line.join.setAttribute("d", `M${to.toFixed(2)},${line.top + line.high / 2 + 5} V${next.top + next.high / 2 - 5}`);
     });
   }
 

@@ -2,9 +2,11 @@
 
 from explorer.trace.gathering import Gathering, Geometry
 from explorer.trace.steps import Normalisation, Step
-from explorer.trace.unfolding import Outputs, Source, Unfolded, UnitTrace, Wiring, trace_unit, unfold, wired
+from explorer.trace.unfolding import Flattened, Source, Unfolded, UnitTrace, trace_unit, unfold
+from explorer.trace.wiring import Outputs, Wiring, wired
 
 __all__ = [
+    "Flattened",
     "Gathering",
     "Geometry",
     "Normalisation",

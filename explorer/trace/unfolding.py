@@ -1,27 +1,29 @@
 """One channel unfolded into the sums that made it, and one of its values traced back to the numbers it is made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.activations import feature_maps
 from explorer.errors import LayerError
 from explorer.models.classifier import Classifier
-from explorer.models.graph import Shape, Visit, visits
+from explorer.models.graph import Visit
 from explorer.models.layers import unknown_layer
-from explorer.models.units import PICTURE, Unit, treats_alone, units
+from explorer.models.units import PICTURE, treats_alone
 from explorer.trace.gathering import Form, Gathering, Geometry, gathering
 from explorer.trace.steps import Step, own_activation, step_of
+from explorer.trace.wiring import Wiring, wired
 from explorer.windows import receptive_fields
 
 Floats = NDArray[np.float32]
-Outputs = Mapping[str, Floats]
-"""Every layer's output for one picture: path → (H, W, C), or (K,)."""
 INPUTS = 6
-"""Inputs that are shown one by one; the others are added up."""
+"""Input maps that are shown one by one; the others are added up."""
+FEWEST = 2
+"""So many are, however large they are."""
+TERMS = 12
+"""Products of a dense layer that are shown one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,26 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
+class Flattened:
+    """The maps that a dense layer reads as one row of numbers, with its weights laid out like them.
+
+    ``total = Σ parts of the sources, all their cells + rest + bias``. The cell (row, col) of a channel is number
+    ``(row · W + col) · C + channel`` of the row.
+
+    Attributes:
+        shape: (H, W, C) of the maps.
+        sources: the maps that give most, strongest first; ``weights`` and ``part`` are float32 (H, W) as well.
+        others: how many maps are not among the sources.
+        rest: what those give together.
+    """
+
+    shape: tuple[int, int, int]
+    sources: tuple[Source, ...]
+    others: int
+    rest: float
+
+
+@dataclass(frozen=True, eq=False)
 class Unfolded:
     """One channel of one layer, and everything that makes it.
 
@@ -70,6 +92,7 @@ class Unfolded:
         steps: what happens to it, in order.
         after: the values after each step as Keras computes them, each like ``total``.
         result: the channel as Keras computes it, like ``total``.
+        flattened: of a dense layer behind maps the same sum, map by map; else None.
     """
 
     path: str
@@ -86,6 +109,7 @@ class Unfolded:
     steps: tuple[Step, ...]
     after: tuple[Floats, ...]
     result: Floats
+    flattened: Flattened | None = None
 
     @property
     def strongest(self) -> tuple[int, int]:
@@ -126,76 +150,15 @@ class UnitTrace:
     form: Form
 
 
-class Wiring:
-    """The calls of a network as tensors' numbers, for one picture's outputs.
-
-    >>> import keras
-    >>> net = keras.Sequential([keras.Input((1, 2, 1)), keras.layers.ReLU(name="relu")])
-    >>> wiring = Wiring(net, {"relu": np.float32([[[0.0], [4.0]]])}, np.float32([[[-3.0], [4.0]]]))
-    >>> wiring.unit("relu")[0].op is None, wiring.value(PICTURE)[0, 0, 0].item()
-    (True, -3.0)
-    """
-
-    def __init__(self, model: Any, outputs: Outputs, pixels: Floats, *, input_shape: Shape | None = None) -> None:
-        """Walk the network.
-
-        Args:
-            model: a Sequential or functional Keras network.
-            outputs: every layer's output for one picture.
-            pixels: float32 (H, W, C), the picture as the network reads it.
-            input_shape: (H, W, C), where the network accepts any size.
-
-        Raises:
-            ModelError: the network has no graph to walk.
-        """
-        every = visits(model, input_shape=input_shape)
-        self.inner = {call.path: call.outputs[0] for call in every if call.inner}
-        self.calls = {call.path: call for call in every if not call.inner}
-        self.units = units(every)
-        self._outputs = outputs
-        self._pixels = pixels
-        self._path_of = {call.outputs[0]: call.path for call in self.calls.values()}
-
-    def value(self, number: int) -> Floats:
-        """The values of a tensor, without the batch."""
-        given = self._pixels if number == PICTURE else self._outputs[self._path_of[number]]
-        return np.asarray(given, np.float32)
-
-    def knows(self, op: Visit) -> bool:
-        """Whether everything that a call reads is there; of a layer with several outputs only the first is."""
-        return all(number == PICTURE or number in self._path_of for number in op.inputs)
-
-    def path(self, number: int) -> str:
-        """The layer that makes a tensor; empty for the picture."""
-        return self._path_of.get(number, "")
-
-    def unit(self, path: str) -> tuple[Unit, tuple[Visit, ...]]:
-        """The unit that a layer belongs to, and the unit's steps up to that layer.
-
-        Raises:
-            LayerError: no such layer.
-        """
-        path = self._path_of[self.inner[path]] if path in self.inner else path
-        for unit in self.units:
-            for index, call in enumerate(unit.calls):
-                if call.path == path:
-                    return unit, unit.calls[0 if unit.op is None else 1 : index + 1]
-        raise LayerError(unknown_layer(path, list(self.calls)))
-
-    def before_flattening(self, number: int) -> tuple[int, ...] | None:
-        """The shape (H, W, C) that a row of numbers had before it was flattened; None where it was not."""
-        call = self.calls.get(self.path(number))
-        while call is not None and treats_alone(call):
-            below = self.value(call.inputs[0])
-            if below.ndim == 3 and below.size == self.value(number).size and type(call.layer).__name__ == "Flatten":
-                return below.shape
-            if below.ndim != 1:
-                return None
-            call = self.calls.get(self.path(call.inputs[0]))
-        return None
-
-
-def unfold(wiring: Wiring, path: str, channel: int, *, inputs: int = INPUTS) -> Unfolded:
+def unfold(
+    wiring: Wiring,
+    path: str,
+    channel: int,
+    *,
+    inputs: int = INPUTS,
+    terms: int = TERMS,
+    most_bytes: int | None = None,
+) -> Unfolded:
     """Everything that makes one channel of a layer, for one picture.
 
     What is shown of a sum is computed here from inputs and weights; only ``after`` and ``result`` are Keras's own.
@@ -204,7 +167,9 @@ def unfold(wiring: Wiring, path: str, channel: int, *, inputs: int = INPUTS) -> 
         wiring: the network with a picture's outputs.
         path: the layer; of a normalisation or an activation the layer before it, that adds up, is unfolded with it.
         channel: of the layer.
-        inputs: at most so many are told one by one.
+        inputs: at most so many input maps are told one by one.
+        terms: at most so many products of a dense layer are.
+        most_bytes: all arrays told together should not be larger than this; ``FEWEST`` inputs are told in any case.
 
     Raises:
         LayerError: no such layer or channel.
@@ -212,7 +177,7 @@ def unfold(wiring: Wiring, path: str, channel: int, *, inputs: int = INPUTS) -> 
     >>> import keras
     >>> net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, name="dense", kernel_initializer="ones")])
     >>> pixels = np.float32([1, 2, 4])
-    >>> found = unfold(Wiring(net, {"dense": pixels.sum(keepdims=True)}, pixels), "dense", 0, inputs=2)
+    >>> found = unfold(Wiring(net, {"dense": pixels.sum(keepdims=True)}, pixels), "dense", 0, terms=2)
     >>> [source.channel for source in found.sources], found.rest.item(), found.total.item()
     ([2, 1], 1.0, 7.0)
     """
@@ -235,11 +200,16 @@ def unfold(wiring: Wiring, path: str, channel: int, *, inputs: int = INPUTS) -> 
     parts = gathered.values if multiplies else gathered.parts()
     flows = np.abs(parts).reshape(-1, parts.shape[-1]).sum(axis=0)
     order = np.argsort(-flows, kind="stable")
-    shown, hidden = (order, order[:0]) if multiplies else (order[:inputs], np.sort(order[inputs:]))
+    steps, after = _steps(wiring, unit.op, calls, channel)
+    fits = inputs
+    if most_bytes is not None:
+        each = gathered.values.nbytes // max(1, gathered.values.shape[-1]) + 4 * parts[..., :1].size
+        fits = min(inputs, max(FEWEST, (most_bytes - 4 * parts[..., 0].size * (2 + len(after))) // max(1, each)))
+    most = len(order) if multiplies else terms if gathered.form == "dense" else fits
+    shown, hidden = order[:most], np.sort(order[most:])
     rest = parts[..., hidden].sum(axis=-1, dtype=np.float64).astype(np.float32)
     together = parts.prod(axis=-1, dtype=np.float64) if multiplies else parts.sum(axis=-1, dtype=np.float64)
     total = (together + gathered.bias).astype(np.float32)
-    steps, after = _steps(wiring, unit.op, calls, channel)
     vector = everything.ndim == 1
     return Unfolded(
         path=path,
@@ -256,6 +226,7 @@ def unfold(wiring: Wiring, path: str, channel: int, *, inputs: int = INPUTS) -> 
         steps=steps,
         after=after,
         result=result,
+        flattened=_flattened(wiring, gathered, parts, inputs, most_bytes) if gathered.form == "dense" else None,
     )
 
 
@@ -311,15 +282,6 @@ def trace_unit(  # noqa: PLR0917
     return UnitTrace(seen, patch, weights, products, gathered.bias, total, value, told, gathered.form)
 
 
-def wired(classifier: Classifier, image: NDArray[Any], *, crop: bool = True) -> Wiring:
-    """A network with every layer's output for one picture; arguments and errors as in :func:`trace_unit`."""
-    pixels, _ = classifier.fit(image, crop=crop)
-    every = [call.path for call in visits(classifier.model, input_shape=classifier.input_shape) if not call.inner]
-    outputs = feature_maps(classifier, pixels, every)
-    first = {path: values[0] for path, values in outputs.items()}
-    return Wiring(classifier.model, first, pixels[0], input_shape=classifier.input_shape)
-
-
 def _check_channel(path: str, channel: int, values: Floats) -> None:
     if not 0 <= channel < values.shape[-1]:
         raise LayerError(f"The layer {path} has the channels 0 to {values.shape[-1] - 1}; there is no {channel}.")
@@ -347,8 +309,8 @@ def _steps(
 def _source(wiring: Wiring, gathered: Gathering, index: int, parts: Floats, flow: float) -> Source:
     number, channel = gathered.channels[index]
     place = None
-    if gathered.form == "dense" and (shape := wiring.before_flattening(number)) is not None:
-        row, col, at = np.unravel_index(channel, shape)
+    if gathered.form == "dense" and (below := wiring.before_flattening(number)) is not None:
+        row, col, at = np.unravel_index(channel, wiring.value(below).shape)
         place = (int(at), int(row), int(col))
     return Source(
         path=wiring.path(number),
@@ -359,6 +321,37 @@ def _source(wiring: Wiring, gathered: Gathering, index: int, parts: Floats, flow
         part=parts[..., index],
         flow=flow,
     )
+
+
+def _flattened(
+    wiring: Wiring, gathered: Gathering, products: Floats, inputs: int, most_bytes: int | None
+) -> Flattened | None:
+    """The sum of a dense layer map by map; None where no maps were flattened, or not even one may be told."""
+    below = wiring.before_flattening(gathered.channels[0][0])
+    if below is None or gathered.weights is None:
+        return None
+    height, width, count = wiring.value(below).shape
+    most = inputs if most_bytes is None else min(inputs, most_bytes // (2 * 4 * height * width))
+    if not most:
+        return None
+    values, weights, parts = (
+        each.reshape(height, width, count) for each in (gathered.values, gathered.weights, products)
+    )
+    sums = parts.sum(axis=(0, 1), dtype=np.float64)
+    order = np.argsort(-np.abs(sums), kind="stable")
+    sources = tuple(
+        Source(
+            path=wiring.path(below),
+            channel=int(index),
+            place=None,
+            values=values[..., index],
+            weights=weights[..., index],
+            part=parts[..., index],
+            flow=float(np.abs(parts[..., index]).sum()),
+        )
+        for index in order[:most]
+    )
+    return Flattened((height, width, count), sources, len(order[most:]), float(sums[order[most:]].sum()))
 
 
 def _of_picture(wiring: Wiring, path: str, channel: int, calls: Sequence[Visit], result: Floats) -> Unfolded:

@@ -13,6 +13,7 @@ SCRIPTS = (
     "tiles.js",
     "unit_chain.js",
     "unit_dense.js",
+    "unit_flat.js",
     "unit_grids.js",
     "unit_ink.js",
     "unit_maps.js",

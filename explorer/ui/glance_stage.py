@@ -12,7 +12,8 @@ from explorer.errors import ModelError
 from explorer.models import Classifier
 from explorer.models.layers import final_activation
 from explorer.overview import Glance, Plan
-from explorer.trace import Unfolded
+from explorer.settings import MAX_UNFOLDED_BYTES
+from explorer.trace import Unfolded, unfold
 from explorer.ui import (
     attribution_options,
     cache,
@@ -152,13 +153,14 @@ def _unfold(looked: Looked, plan: Plan, look: Look) -> dict[str, Any]:
     path, channel = looked.layer.path, looked.channel
     names = {(plan.picture.told.path, at): name for at, (name, _) in enumerate(look.colours)}
     is_class = path == plan.classes.told.path
-    if not is_class:
-        return {**glance_unit.sent(glance_unit.unfolded(wiring, path, channel), names), "goes": _goes(looked)}
-    names |= {(path, at): name for at, name in enumerate(look.class_names)}
-    unit = _of_class(
-        glance_unit.unfolded(wiring, path, _output(looked.classifier, channel)), looked.classifier, channel
-    )
-    return {**glance_unit.sent(unit, names, _softmax(looked, look, channel)), "goes": _goes(looked)}
+    output = _output(looked.classifier, channel) if is_class else channel
+    unit = unfold(wiring, path, output, most_bytes=MAX_UNFOLDED_BYTES)
+    softmax = None
+    if is_class:
+        names |= {(path, at): name for at, name in enumerate(look.class_names)}
+        unit = _of_class(unit, looked.classifier, channel)
+        softmax = _softmax(looked, look, channel)
+    return {**glance_unit.sent(unit, names, softmax), "goes": _goes(looked)}
 
 
 def _output(classifier: Classifier, index: int) -> int:

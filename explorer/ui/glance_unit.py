@@ -8,31 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.settings import MAX_UNFOLDED_BYTES
-from explorer.trace import Source, Step, Unfolded, Wiring, unfold
-from explorer.trace.unfolding import INPUTS
-
-FEWEST = 2
-"""Inputs that are shown one by one, however large their maps are."""
-TERMS = 12
-"""Products of a dense layer that are shown one by one."""
-
-
-def unfolded(wiring: Wiring, path: str, channel: int) -> Unfolded:
-    """A channel of a layer, unfolded, with as many inputs as may be sent.
-
-    Raises:
-        LayerError: no such layer or channel.
-    """
-    found = unfold(wiring, path, channel)
-    if found.form == "dense":
-        return unfold(wiring, path, channel, inputs=TERMS)
-    planes = 2 + max(1, len(found.after))
-    each = max((source.values.nbytes for source in found.sources), default=4)
-    fits = int((MAX_UNFOLDED_BYTES - planes * found.result.nbytes) // max(1, each))
-    if fits >= len(found.sources):
-        return found
-    return unfold(wiring, path, channel, inputs=min(INPUTS, max(FEWEST, fits)))
+from explorer.trace import Flattened, Source, Step, Unfolded
 
 
 def sent(found: Unfolded, names: dict[tuple[str, int], str], softmax: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -64,6 +40,7 @@ def sent(found: Unfolded, names: dict[tuple[str, int], str], softmax: dict[str, 
         "sources": [_source(source, names) for source in found.sources],
         "others": found.others,
         "rest": packed(found.rest),
+        "flattened": None if found.flattened is None else _flattened(found.flattened, names),
         "bias": _number(found.bias),
         "total": packed(found.total),
         "steps": _steps(found),
@@ -85,6 +62,13 @@ def opposite(found: Unfolded) -> Unfolded:
         rest=-found.rest,
         bias=-found.bias,
         total=-found.total,
+        flattened=None
+        if found.flattened is None
+        else replace(
+            found.flattened,
+            sources=tuple(turned(source) for source in found.flattened.sources),
+            rest=-found.flattened.rest,
+        ),
         after=tuple(_other(step, values) for step, values in zip(found.steps, found.after, strict=True)),
         result=_other(found.steps[-1], found.result) if found.steps else -found.result,
     )
@@ -113,6 +97,19 @@ def _source(source: Source, names: dict[tuple[str, int], str]) -> dict[str, Any]
         "weights": None if source.weights is None else packed(source.weights),
         "flow": _number(source.flow),
     }
+
+
+def _flattened(found: Flattened, names: dict[tuple[str, int], str]) -> dict[str, Any]:
+    return {
+        "shape": list(found.shape),
+        "sources": [{**_source(source, {}), "name": _short(source, names)} for source in found.sources],
+        "others": found.others,
+        "rest": _number(found.rest),
+    }
+
+
+def _short(source: Source, names: dict[tuple[str, int], str]) -> str:
+    return names.get((source.path, source.channel), f"channel {source.channel}")
 
 
 def _steps(found: Unfolded) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ def test_the_strongest_inputs_come_first_and_the_others_are_added_up(wiring):
 
 def test_numbers_that_were_flattened_know_their_place(wiring):
     path = next(path for path in wiring.calls if path.startswith("dense"))
-    found = trace.unfold(wiring, path, 1, inputs=5)
+    found = trace.unfold(wiring, path, 1, terms=5)
     maps = wiring.value(wiring.calls["second"].outputs[0])
     for source in found.sources:
         channel, row, col = source.place

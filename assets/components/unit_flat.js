@@ -1,0 +1,197 @@
+// A sum of a dense layer that reads maps, map by map: each map, the unit's weights laid out like it, their products, and
+// where a cell stands in the row of numbers that the maps are flattened to.
+
+const UNIT_FLAT = { pitch: 44, tallest: 132, named: 72, head: 60, strip: 7, gaps: 62, least: 18 };
+
+/** Whether a line of the plain ledger tells a single number, which stands in the maps here. */
+const unitIsTerm = ({ attributes }) => ["unit-term", "unit-rest"].includes(attributes["data-testid"]);
+
+class UnitFlat {
+  /** `at` is {x, y, width, height}: where the ledger goes; `height` is what the lines of single numbers would take. */
+  constructor(pen, numbers, at) {
+    Object.assign(this, { pen, numbers, flat: numbers.flat });
+    const { sources } = this.flat;
+    this.pitch = unitClip(Math.floor(at.height / sources.length), UNIT_FLAT.pitch, UNIT_FLAT.tallest);
+    this.named = this.pitch >= UNIT_FLAT.named; // the name stands over the map, not beside it
+    const label = this.named ? 0 : Math.min(66, at.width * 0.2);
+    const room = at.width - label - 170;
+    this.side = unitClip(Math.floor((room - UNIT_FLAT.gaps) / 3), UNIT_FLAT.least, this.pitch - (this.named ? 20 : 5));
+    const detail = 3 * this.side + UNIT_FLAT.gaps;
+    this.left = at.x + label + (this.named ? 0 : 10);
+    this.columns = { map: this.left, strip: this.left + this.side + 24, weights: this.left + this.side + 46, products: this.left + 2 * this.side + 62 };
+    this.top = at.y;
+    this.scales();
+    this.rows = [];
+    this.chosen = 0;
+    this.cell = this.strongest();
+    this.joins = unitNode("g", { "pointer-events": "none" });
+    this.ledger = new UnitWaterfall(pen, { ...at, pitch: 22, label, detail }, this.lines());
+    this.root = unitNode("g", { "data-testid": "unit-flat" }, this.headings(), this.ledger.root, this.strip(), this.joins);
+    this.told = pen.text(at.x, this.ledger.bottom + 16, "", { size: 11, room: at.width, "data-testid": "unit-cell" });
+    this.root.append(this.told);
+    this.bottom = this.ledger.bottom + 24;
+    this.roomForWords = at.width;
+  }
+
+  scales() {
+    const { sources } = this.flat;
+    const { dark } = this.pen.theme;
+    const reach = unitReach(sources.map((source) => source.values));
+    const plain = unitScale(reach, reach[0] < 0, dark);
+    const tinted = sources.every((source) => tintOf(source.name) || /^gr[ea]y$/i.test(source.name));
+    this.valueScale = (source) => (tinted ? unitTintScale(reach, source.name) : plain);
+    this.mapScale = tinted ? unitTintScale(reach, "grey") : plain;
+    this.weightScale = unitScale(unitReach(sources.map((source) => source.weights)), true, dark);
+    this.productScale = unitScale(unitReach(sources.map((source) => source.products)), true, dark);
+  }
+
+  /** The cell of the first map that gives most. */
+  strongest() {
+    const [{ products, width }] = this.flat.sources;
+    const index = products.reduce((best, value, k) => (Math.abs(value) > Math.abs(products[best]) ? k : best), 0);
+    return { row: Math.floor(index / width), col: index % width };
+  }
+
+  lines() {
+    const { flat, numbers } = this;
+    const parts = flat.sources.map((source, index) => ({
+      role: "part", label: this.named ? "" : source.name, hint: `${source.name}: ${source.height} × ${source.width}`, pitch: this.pitch,
+      detail: ["", ""], art: (top) => this.row(source, top), pick: () => this.choose(index),
+      attributes: { "data-testid": "unit-plane", "data-channel": source.channel, "data-source": index },
+    }));
+    const label = flat.others === 1 ? "the other map" : `the other ${flat.others.toLocaleString("en")} maps`;
+    const others = { role: "part", label, hint: `${label}: what they give together`, attributes: { "data-testid": "unit-rest" } };
+    const after = unitLedgerLines(numbers, () => {}).filter((line) => !unitIsTerm(line));
+    return [...parts, ...(flat.others ? [others] : []), ...after];
+  }
+
+  values(now) {
+    const { flat, numbers } = this;
+    const after = unitLedgerValues(numbers, now).slice(now.parts.length + (numbers.unit.others ? 1 : 0));
+    return [...flat.sources.map(({ sum }) => sum), ...(flat.others ? [flat.rest] : []), ...after];
+  }
+
+  /** One map × its weights = the products. */
+  row(source, top) {
+    const { pen, columns, side } = this;
+    const y = top + (this.named ? 17 : (this.pitch - side) / 2);
+    const middle = y + side / 2;
+    const shape = { y, side, rows: source.height, cols: source.width };
+    const tiles = [
+      new UnitTile(pen, { ...shape, x: columns.map, values: source.values, scale: this.valueScale(source), name: source.name, told: false }),
+      new UnitTile(pen, { ...shape, x: columns.weights, values: source.weights, scale: this.weightScale, name: `weights for ${source.name}`, told: false }),
+      new UnitTile(pen, { ...shape, x: columns.products, values: source.products, scale: this.productScale, name: `products of ${source.name}`, told: false }),
+    ];
+    const index = this.rows.length;
+    for (const tile of tiles) {
+      tile.mark(1, 1);
+      tile.hit.setAttribute("style", "cursor: crosshair; touch-action: none");
+      tile.hit.setAttribute("data-testid", "unit-flat-map");
+      const look = (event) => this.lookAt(tile.cellUnder(event), index);
+      tile.hit.addEventListener("pointermove", look);
+      tile.hit.addEventListener("pointerdown", look);
+    }
+    this.rows.push({ tiles, middle });
+    const sign = (x, text) => pen.text(x, middle + 4, text, { anchor: "middle", size: 13, colour: pen.faint });
+    const signs = [sign(columns.weights - 8, "×"), sign(columns.products - 8, "=")];
+    const name = this.named ? [pen.text(columns.map, y - 5, source.name, { size: 11, room: 2 * side, colour: pen.faint })] : [];
+    return unitNode("g", {}, ...name, ...signs, ...tiles.map((tile) => tile.root));
+  }
+
+  headings() {
+    const { pen, columns, side, top } = this;
+    const y = top + (this.named ? 2 : 0);
+    const many = this.flat.sources.length > 1;
+    return unitNode("g", {},
+      unitHeading(pen, columns.map, y, side, many ? "maps" : "map", this.mapScale),
+      unitHeading(pen, columns.weights, y, side, "weights", this.weightScale),
+      unitHeading(pen, columns.products, y, side, "products", this.productScale));
+  }
+
+  /** The whole row of numbers, as a strip beside the maps. */
+  strip() {
+    const { pen, columns, rows, side } = this;
+    const [first, last] = [rows[0].middle - side / 2, rows.at(-1).middle + side / 2];
+    this.ends = [first, last];
+    const [height, width] = this.flat.shape;
+    const bar = pen.rect(columns.strip, first, UNIT_FLAT.strip, last - first, { rx: 2, fill: pen.wash, stroke: pen.hair });
+    const group = unitNode("g", {}, bar, pen.hint(`all ${this.length.toLocaleString("en")} numbers in one row: cell by cell, of each cell all channels`));
+    const cells = height * width;
+    const step = (last - first) / cells;
+    if (step >= 3) {
+      const d = Array.from({ length: cells - 1 }, (_, k) => `M${columns.strip},${(first + (k + 1) * step).toFixed(2)} h${UNIT_FLAT.strip}`).join("");
+      group.append(pen.path(d, { stroke: pen.hair, "stroke-width": 0.7 }));
+    }
+    return group;
+  }
+
+  get length() {
+    return this.flat.shape.reduce((product, side) => product * side, 1);
+  }
+
+  /** Where a cell of a channel stands in the row of numbers. */
+  numberOf({ row, col }, channel) {
+    const [, width, channels] = this.flat.shape;
+    return (row * width + col) * channels + channel;
+  }
+
+  lookAt(cell, index = this.chosen) {
+    if (cell.row === this.cell.row && cell.col === this.cell.col && index === this.chosen) return;
+    this.cell = cell;
+    this.chosen = index;
+    this.show();
+  }
+
+  choose(index) {
+    this.lookAt(this.cell, index);
+  }
+
+  onKey(event) {
+    const [rows, cols] = this.flat.shape;
+    const to = keyMove(event, this.cell, rows, cols);
+    if (to) this.lookAt(to);
+    return Boolean(to);
+  }
+
+  look(now) {
+    this.now = now;
+    this.show();
+  }
+
+  show() {
+    const { cell, columns, ledger, flat, pen, rows, now } = this;
+    ledger.fill(this.values(now), flat.sources.length > 1 ? this.chosen : -1);
+    const [first, last] = this.ends;
+    const joins = rows.map(({ tiles }, index) => {
+      for (const tile of tiles) tile.look(cell.row, cell.col);
+      const [map] = tiles;
+      const from = { x: map.x + (cell.col + 1) * map.cell, y: map.y + (cell.row + 0.5) * map.cell };
+      const to = first + ((this.numberOf(cell, flat.sources[index].channel) + 0.5) / this.length) * (last - first);
+      const bend = (from.x + columns.strip) / 2;
+      const on = index === this.chosen;
+      const look = { stroke: on ? pen.theme.accent : pen.line, "stroke-width": on ? 1.8 : 1, "stroke-opacity": on ? 1 : 0.55 };
+      const end = pen.path(`M${columns.strip},${to.toFixed(2)} h${UNIT_FLAT.strip}`, { ...look, "stroke-width": on ? 2.4 : 1 });
+      return [on, pen.path(`M${from.x.toFixed(2)},${from.y.toFixed(2)} C${bend},${from.y.toFixed(2)} ${bend},${to.toFixed(2)} ${columns.strip},${to.toFixed(2)}`, look), end];
+    });
+    joins.sort(([on], [other]) => on - other);
+    this.joins.replaceChildren(...joins.flatMap(([, ...nodes]) => nodes));
+    this.tell();
+  }
+
+  /** The looked-at cell in words. */
+  tell() {
+    const { cell, flat } = this;
+    const source = flat.sources[this.chosen];
+    const k = cell.row * source.width + cell.col;
+    const number = this.numberOf(cell, source.channel);
+    const product = `${unitShort(source.values[k], 3)} × ${unitShort(source.weights[k], 3)} = ${unitShort(source.products[k], 3)}`;
+    const where = `row ${cell.row}, column ${cell.col}`;
+    const words = [
+      `${source.name}, ${where} is number ${number.toLocaleString("en")} of ${this.length.toLocaleString("en")}: ${product}`,
+      `${where} is number ${number.toLocaleString("en")}: ${product}`,
+    ];
+    const shape = { "data-number": number, "data-value": source.values[k], "data-weight": source.weights[k], "data-product": source.products[k] };
+    unitSet(this.told, { ...shape, "data-row": cell.row, "data-col": cell.col });
+    this.told.textContent = this.pen.fits(words[0], 11, this.roomForWords) ? words[0] : words[1];
+  }
+}
