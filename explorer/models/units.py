@@ -6,6 +6,7 @@ picture, with the preprocessing that follows it, is a unit that gathers nothing.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from explorer.models.graph import Visit
@@ -51,7 +52,7 @@ class Unit:
         """All its calls, in order."""
         return self.steps if self.op is None else (self.op, *self.steps)
 
-    @property
+    @cached_property
     def told(self) -> Visit | None:
         """The call whose output stands for the unit: the last one that changes a value; None of the bare picture."""
         loud = [call for call in self.calls if kind(call) not in QUIET]

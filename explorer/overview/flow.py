@@ -8,7 +8,7 @@ of the weights along the way, for an input that is above zero.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +20,10 @@ from explorer.models.graph import Visit
 from explorer.models.units import SUMS, kind
 
 Floats = NDArray[np.float32]
+MIXERS = frozenset({"Conv2D", "SeparableConv2D", "Conv2DTranspose"})
+"""Kinds of convolution that add up over channels."""
+ONE_THREAD = 2**18
+"""Multiplications up to which OpenBLAS, and so NumPy, makes a product of matrices in a single thread."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,19 +42,18 @@ class Share:
         """What comes both ways."""
         return self if other is None else Share(self.size + other.size, self.net + other.net)
 
-    def through(self, weights: "Weights", size: Floats) -> "Share":
+    def through(self, weights: "Weights", size: Floats, total: Floats | None = None) -> "Share":
         """One layer further back.
 
         Args:
-            weights: of the layer, (inputs, outputs).
+            weights: of the layer, (outputs, inputs).
             size: float32 (inputs,), how much of each there is.
+            total: float32 (outputs,), ``Σ |w_io| · size_i``, where it is known.
         """
-        # TensorFlow's products: NumPy's threads wait for each other in circles where the machine is busy.
-        total = np.maximum(tf.linalg.matvec(weights.size, size, transpose_a=True).numpy(), np.float32(1e-30))
-        strong, signed = (
-            tf.matmul(part / total, matrix, transpose_b=True).numpy()
-            for part, matrix in ((self.size, weights.size), (self.net, weights.net))
-        )
+        if total is None:
+            total = _product(size[np.newaxis], np.asarray(weights.size).T)
+        total = np.maximum(total, np.float32(1e-30))
+        strong, signed = _product(self.size / total, weights.size), _product(self.net / total, weights.net)
         return Share(strong * size, signed * size)
 
     def of(self, channels: NDArray[np.intp]) -> "Share":
@@ -66,12 +69,23 @@ class Share:
         return Share(self.size * np.abs(factor), self.net * factor)
 
 
+def _product(rows: Floats, matrix: Any) -> Floats:
+    """The matrix product.
+
+    Of small ones NumPy's, which is there at once; of others TensorFlow's, because NumPy's threads, which only those
+    have, wait for each other in circles where the machine is busy.
+    """
+    if len(rows) * matrix.shape[0] * matrix.shape[1] <= ONE_THREAD:
+        return np.asarray(rows @ np.asarray(matrix))
+    return np.asarray(tf.raw_ops.MatMul(a=rows, b=matrix))  # raw: the checks around it take longer than the product
+
+
 @dataclass(frozen=True, eq=False)
 class Weights:
     """A layer's weights added up over the window.
 
     Attributes:
-        size: float32 tensor (inputs, outputs), of their magnitudes.
+        size: float32 tensor (outputs, inputs), of their magnitudes; of a depthwise convolution (inputs, multiplier).
         net: the same with signs.
     """
 
@@ -105,11 +119,13 @@ class Amounts:
         sizes: the number of a tensor → ``Σ|x|`` over the map, float32 (C,).
         vectors: the number of a tensor without maps → its values, float32 (K,).
         weights: of the network.
+        totals: a convolution's path → how much goes into each of its channels, float32 (outputs,), where it is known.
     """
 
     sizes: Mapping[int, Floats]
     vectors: Mapping[int, Floats]
     weights: Kept
+    totals: Mapping[str, Floats] = field(default_factory=dict)
 
     def size(self, number: int, channels: int) -> Floats:
         """How much there is of each channel of a tensor; evenly where it is not known."""
@@ -158,29 +174,40 @@ def _before(call: Visit, share: Share, amounts: Amounts) -> Share:
     """What a call with one input got of that."""
     name, number = kind(call), call.inputs[0]
     match name:
-        case "Conv2D" | "SeparableConv2D" | "Conv2DTranspose":
-            weights = amounts.weights.get(call.path, lambda: _summed(_kernel(call.layer, name)))
-            return share.through(weights, amounts.size(number, weights.size.shape[0]))
+        case _ if name in MIXERS:
+            weights = weights_of(call, amounts.weights)
+            size = amounts.size(number, weights.size.shape[1])
+            return share.through(weights, size, amounts.totals.get(call.path))
         case "DepthwiseConv2D":
-            weights = amounts.weights.get(call.path, lambda: _summed(np.asarray(call.layer.kernel, np.float32)))
-            return _depthwise(share, weights)
+            kept = amounts.weights.get(call.path, lambda: _summed(np.asarray(call.layer.kernel, np.float32)))
+            return _depthwise(share, kept)
         case "Dense":
             return _dense(share, call, amounts)
-        case "BatchNormalization" if np.shape(call.layer.gamma) == share.size.shape[1:]:
-            return share.turned(amounts.weights.get(call.path, lambda: _gain(call.layer.gamma)).net[0])
+        case "BatchNormalization":
+            return _turned(share, amounts.weights.get(call.path, lambda: _gain(call.layer.gamma)).net[0])
         case "Rescaling":
             return share.turned(np.sign(np.asarray(call.layer.scale, np.float32)))
     return _same(share, call)
 
 
+def weights_of(call: Visit, kept: Kept) -> Weights:
+    """Those of a convolution, added up over its window."""
+    return kept.get(call.path, lambda: _summed(_kernel(call.layer, kind(call)).swapaxes(2, 3)))
+
+
 def _summed(kernel: Floats) -> Weights:
-    """Of (kh, kw, inputs, outputs) over the window."""
+    """Of (kh, kw, …, …) over the window."""
     return Weights(tf.constant(np.abs(kernel).sum(axis=(0, 1))), tf.constant(kernel.sum(axis=(0, 1))))
 
 
 def _gain(gamma: Any) -> Weights:
-    signs = np.sign(np.asarray(gamma, np.float32))[np.newaxis]
+    """The signs of a normalisation's gains; 1 where it has none."""
+    signs = np.ones((1, 1), np.float32) if gamma is None else np.sign(np.asarray(gamma, np.float32))[np.newaxis]
     return Weights(np.abs(signs), signs)
+
+
+def _turned(share: Share, signs: Floats) -> Share:
+    return share if (signs == 1).all() or signs.shape != share.size.shape[1:] else share.turned(signs)
 
 
 def _kernel(layer: Any, name: str) -> Floats:
@@ -215,7 +242,7 @@ def _dense(share: Share, call: Visit, amounts: Amounts) -> Share:
     inputs = call.layer.kernel.shape[0]
     size = np.abs(amounts.vectors[number]) if number in amounts.vectors else amounts.size(number, inputs)
     asked = np.flatnonzero(share.size.any(axis=0))
-    kernel = np.asarray(call.layer.kernel, np.float32)[:, asked]
+    kernel = np.ascontiguousarray(tf.gather(call.layer.kernel.value, asked, axis=1).numpy().T, np.float32)
     return share.of(asked).through(Weights(tf.constant(np.abs(kernel)), tf.constant(kernel)), size)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -10,11 +11,10 @@ from numpy.typing import NDArray
 
 from explorer.models.classifier import Classifier
 from explorer.models.layers import tap
-from explorer.models.units import PICTURE
-from explorer.overview.flow import shares
+from explorer.overview.flow import Amounts, shares
 from explorer.overview.measuring import Measured, direct
 from explorer.overview.planning import Column, Plan
-from explorer.trace.gathering import convolved_apart, gathering
+from explorer.trace.gathering import convolutions, convolved_apart
 
 Floats = NDArray[np.float32]
 Channels = NDArray[np.int64]
@@ -61,13 +61,14 @@ class Shown:
     channels: Channels
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(NamedTuple):
     """What flows from a shown channel to another.
 
     Attributes:
-        start, end: indices of the columns.
-        out, into: places among the channels that the columns show.
+        start: index of the column it leaves.
+        out: place among the channels that column shows.
+        end: index of the column it enters.
+        into: place among the channels that one shows.
         strength: 0–1; 1 is the strongest between these columns.
         sign: −1, 0 or 1: whether it takes away or adds on the whole.
     """
@@ -138,7 +139,12 @@ def glance(
     ]
     wanted = (pinned or {}).get(columns[-1].group.told.path, ())
     shown.append(Shown(columns[-1], measured.scores, _likeliest(measured.probabilities, wanted)))
-    edges = [edge for index in range(1, len(shown)) for edge in _into(plan, shown, index, measured, look)]
+    reads = direct(columns[:-1], {number: call for call in plan.calls for number in call.outputs})
+    edges = []
+    for index, column in enumerate(columns[1:], start=1):
+        read = reads.get(column.group.told)
+        pairs = {} if read is None else _exact(shown, index, look.at(read))
+        edges += _into(shown, index, pairs or _followed(plan, shown, index, measured.amounts))
     return Glance(tuple(shown), tuple(edges), measured.probabilities)
 
 
@@ -229,30 +235,44 @@ def _weight(values: Floats, rule: str, importance: Floats | None) -> Floats:
     flat = values.reshape(-1, values.shape[-1])
     if values.ndim == 1 or rule == "activity":
         return np.asarray(np.abs(flat).mean(axis=0))
-    return np.asarray(flat.var(axis=0))
+    off = flat - flat.mean(axis=0)
+    return np.asarray(np.einsum("pc,pc->c", off, off) / len(flat))  # half the time of flat.var(axis=0)
 
 
-def _into(plan: Plan, shown: Sequence[Shown], index: int, measured: Measured, look: _Look) -> list[Edge]:
-    """The edges that end in one column."""
+Pair = tuple[Floats, Floats]
+
+
+def _into(shown: Sequence[Shown], index: int, pairs: Mapping[int, Pair]) -> list[Edge]:
+    """The edges that end in one column, from how much flows and with which sign, by the tensor that it begins in."""
+    place = {shown[parent].column.group.told.output: parent for parent in shown[index].column.parents}
+    edges = []
+    for number, (size, net) in pairs.items():
+        top = float(size.max()) if size.size else 0.0
+        if not (0 < top < np.inf and np.isfinite(size).all() and np.isfinite(net).all()):
+            continue
+        seen = size >= FAINTEST * top
+        ends, strengths, turns = np.argwhere(seen).tolist(), (size[seen] / top).tolist(), np.sign(net[seen]).tolist()
+        edges += [
+            Edge(place[number], before, index, into, strength, int(sign))
+            for (into, before), strength, sign in zip(ends, strengths, turns, strict=True)
+        ]
+    return edges
+
+
+def _followed(plan: Plan, shown: Sequence[Shown], index: int, amounts: Amounts) -> dict[int, Pair]:
+    """Shares of what flows into the channels of a column, followed back layer by layer to the columns before it."""
     column, unit = shown[index].column, shown[index].column.group.told
     place = {shown[parent].column.group.told.output: parent for parent in column.parents}
     last = index == len(shown) - 1
     start = unit.calls[-1].outputs[0] if last and unit.calls else unit.output
-    found = shares(start, _rows(shown[index], plan, last=last), list(place), plan.calls, measured.amounts)
-    exact = _exact(plan, shown, index, look)
-    edges = []
+    pairs = {}
+    found = shares(start, _rows(shown[index], plan, last=last), list(place), plan.calls, amounts)
     for number, share in found.items():
-        parent = place[number]
-        out = shown[parent].channels
-        signs = np.sign(shown[parent].values[..., out].reshape(-1, len(out)).sum(axis=0))
-        size, net = exact.get(number) or (share.size[:, out], share.net[:, out] * signs)
-        top = float(size.max()) if size.size else 0.0
-        if not (0 < top < np.inf and np.isfinite(size).all() and np.isfinite(net).all()):
-            continue
-        for into, before in np.argwhere(size >= FAINTEST * top).tolist():
-            strength = float(size[into, before]) / top
-            edges.append(Edge(parent, before, index, into, strength, int(np.sign(net[into, before]))))
-    return edges
+        before = shown[place[number]]
+        out = before.channels
+        signs = np.sign(before.values[..., out].reshape(-1, len(out)).sum(axis=0))
+        pairs[number] = (share.size[:, out], share.net[:, out] * signs)
+    return pairs
 
 
 def _rows(shown: Shown, plan: Plan, *, last: bool) -> Floats:
@@ -266,21 +286,15 @@ def _rows(shown: Shown, plan: Plan, *, last: bool) -> Floats:
     return rows
 
 
-Pair = tuple[Floats, Floats]
-
-
-def _exact(plan: Plan, shown: Sequence[Shown], index: int, look: _Look) -> dict[int, Pair]:
+def _exact(shown: Sequence[Shown], index: int, values: Floats) -> dict[int, Pair]:
     """Where a single convolution lies between two columns: ``Σ |slice ∗ map|`` and ``Σ slice ∗ map`` of each pair."""
     unit = shown[index].column.group.told
-    maker = {number: call for call in plan.calls for number in call.outputs}
-    read = direct([each.column for each in shown[:-1]], maker).get(unit)
-    if read is None or unit.op is None or len(shown[index].column.parents) != 1:
+    if unit.op is None or len(shown[index].column.parents) != 1:
         return {}
     before = shown[shown[index].column.parents[0]]
-    values = look.at("" if read == PICTURE else maker[read].path)
     if values.shape[-1] != before.values.shape[-1]:  # laid out anew in between
         return {}
-    made = [gathering(unit.op, channel, lambda _: values) for channel in shown[index].channels.tolist()]
+    made = convolutions(unit.op, shown[index].channels.tolist(), values)
     size = np.zeros((len(made), len(before.channels)), np.float32)
     net = np.zeros_like(size)
     for reads in {each.channels for each in made}:  # all of them the same, but of a depthwise or grouped convolution
@@ -290,14 +304,12 @@ def _exact(plan: Plan, shown: Sequence[Shown], index: int, look: _Look) -> dict[
             (column, place[channel]) for column, channel in enumerate(before.channels.tolist()) if channel in place
         ]
         first = made[rows[0]]
-        if first.form != "convolution" or first.geometry is None or not drawn:
+        if not drawn:
             continue
         columns, inputs = (list(each) for each in zip(*drawn, strict=True))
-        slices = np.stack(
-            [each.weights[..., inputs] for row in rows if (each := made[row]).weights is not None], axis=3
-        )
+        slices = np.stack([made[row].weights[..., inputs] for row in rows], axis=3)
         parts = convolved_apart(first.values[..., inputs], slices, first.geometry, first.shape)
         flat = parts.reshape(-1, len(inputs), len(rows))
-        size[np.ix_(rows, columns)] = np.abs(flat).sum(axis=0).T
-        net[np.ix_(rows, columns)] = flat.sum(axis=0).T
+        size[np.ix_(rows, columns)] = np.einsum("pio->oi", np.abs(flat))
+        net[np.ix_(rows, columns)] = np.einsum("pio->oi", flat)
     return {before.column.group.told.output: (size, net)} if size.any() else {}

@@ -12,7 +12,7 @@ from explorer.models.classifier import Classifier, check_answer
 from explorer.models.graph import Visit, activation_name
 from explorer.models.layers import tap
 from explorer.models.units import CONVOLUTIONS, PICTURE, POOLINGS, SUMS, Unit, kind, treats_alone
-from explorer.overview.flow import Amounts
+from explorer.overview.flow import MIXERS, Amounts, weights_of
 from explorer.overview.planning import Column, Plan
 
 Floats = NDArray[np.float32]
@@ -48,8 +48,8 @@ def measure(classifier: Classifier, plan: Plan, pixels: Floats) -> Measured:
         ModelError: the network gives something that is not a number.
     """
     wanted = _wanted(plan)
-    run = classifier.compiled("overview", lambda: _compile(classifier, wanted))
-    maps, sizes, scores, probabilities = run(tf.constant(pixels[np.newaxis], tf.float32))
+    run = classifier.compiled("overview", lambda: _compile(classifier, wanted, plan))
+    maps, sizes, totals, scores, probabilities = run(tf.constant(pixels[np.newaxis], tf.float32))
     told = {path: values.numpy()[0] for path, values in maps.items()}
     told[""] = np.asarray(pixels, np.float32)
     check_answer(probabilities.numpy(), classifier.name)
@@ -57,6 +57,7 @@ def measure(classifier: Classifier, plan: Plan, pixels: Floats) -> Measured:
         {number: sizes[path].numpy() for number, path in wanted.sizes.items()},
         {number: told[path] for number, path in wanted.vectors.items()},
         plan.weights,
+        {path: values.numpy() for path, values in totals.items()},
     )
     return Measured(told, amounts, scores.numpy()[0], probabilities.numpy()[0])
 
@@ -76,12 +77,12 @@ def _wanted(plan: Plan) -> _Wanted:
     path = {PICTURE: ""} | {number: call.path for number, call in maker.items()}
     columns = plan.columns()[:-1]
     first = {PICTURE, *(call.outputs[0] for call in plan.calls)}  # of several outputs a path names the first
-    read = {call.inputs[0] for call in plan.calls if kind(call) in CONVOLUTIONS | {"Dense"}} & first
+    read = {call.inputs[0] for call in plan.calls if kind(call) in MIXERS | {"Dense"}} & first
     added = {number for call in plan.calls if kind(call) in SUMS and len(call.inputs) > 1 for number in call.inputs}
     added &= first
     rows = {number for number in read if len(plan.shapes[path[number]]) == 1}
     maps = [column.group.told.path for column in columns]
-    maps += [path[number] for number in direct(columns, maker).values()]
+    maps += direct(columns, maker).values()
     maps += [path[number] for number in rows]
     return _Wanted(
         maps=tuple(dict.fromkeys(filter(None, maps))),
@@ -91,8 +92,8 @@ def _wanted(plan: Plan) -> _Wanted:
     )
 
 
-def direct(columns: Sequence[Column], maker: Mapping[int, Visit]) -> dict[Unit, int]:
-    """The drawn convolutions that read a drawn column, perhaps padded or pooled, each with the tensor that it reads."""
+def direct(columns: Sequence[Column], maker: Mapping[int, Visit]) -> dict[Unit, str]:
+    """The drawn convolutions that read a drawn column, perhaps padded or pooled, and the path of what each reads."""
     drawn = {column.group.told.output for column in columns}
     found = {}
     for unit in (column.group.told for column in columns):
@@ -102,7 +103,7 @@ def direct(columns: Sequence[Column], maker: Mapping[int, Visit]) -> dict[Unit, 
         while number not in drawn and number in maker and _passes(maker[number]):
             number = maker[number].inputs[0]
         if number in drawn:
-            found[unit] = unit.op.inputs[0]
+            found[unit] = "" if unit.op.inputs[0] == PICTURE else maker[unit.op.inputs[0]].path
     return found
 
 
@@ -117,10 +118,12 @@ def _passes(call: Visit) -> bool:
     return treats_alone(call) or kind(call) in POOLINGS
 
 
-def _compile(classifier: Classifier, wanted: _Wanted) -> Any:
+def _compile(classifier: Classifier, wanted: _Wanted, plan: Plan) -> Any:
     paths = {*wanted.maps, *wanted.sizes.values()} - {""}
     last = classifier.output_path
     run = tap(classifier.model, [*sorted(paths - {last}), last], logits=True)
+    mixers = [call for call in plan.calls if kind(call) in MIXERS and call.inputs[0] in wanted.sizes]
+    weights = {call.path: weights_of(call, plan.weights).size for call in mixers}
 
     def everything(pixels: Any) -> Any:
         values = run(pixels) | {"": pixels}
@@ -128,9 +131,12 @@ def _compile(classifier: Classifier, wanted: _Wanted) -> Any:
             path: _over_map(values[path] if path in wanted.never_negative else tf.abs(values[path]))
             for path in wanted.sizes.values()
         }
+        totals = {
+            call.path: tf.linalg.matvec(weights[call.path], sizes[wanted.sizes[call.inputs[0]]]) for call in mixers
+        }
         maps = {path: tf.cast(values[path], tf.float32) for path in wanted.maps}
         raw = values[last]
-        return maps, sizes, classifier.class_scores(raw), classifier.probabilities(raw)
+        return maps, sizes, totals, classifier.class_scores(raw), classifier.probabilities(raw)
 
     return tf.function(everything, autograph=False).get_concrete_function(classifier.spec)
 

@@ -4,7 +4,7 @@ Everything that gathers is written as one sum: ``Σ patch · weights + bias``. A
 largest value has the weight 1 where it was found and 0 elsewhere, an addition has the weight 1 for each parent.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -185,9 +185,10 @@ def convolved_apart(values: Floats, weights: Floats, geometry: Geometry, shape: 
         some = slice(first, first + at_once)
         given = tf.constant(padded[np.newaxis, :, :, some])
         kernel = tf.constant(np.ascontiguousarray(weights[:, :, some]))
-        result = tf.nn.depthwise_conv2d(given, kernel, (1, step, step, 1), "VALID", dilations=gaps).numpy()[0]
-        parts.append(result if down == across else result[::down, ::across])
-    return np.concatenate(parts, axis=2)[: shape[0], : shape[1]].reshape(*shape, count, many)
+        result = tf.nn.depthwise_conv2d(given, kernel, (1, step, step, 1), "VALID", dilations=gaps)
+        parts.append(np.asarray(result)[0] if down == across else np.asarray(result)[0, ::down, ::across])
+    every = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+    return every[: shape[0], : shape[1]].reshape(*shape, count, many)
 
 
 def gathering(op: Visit, channel: int, value: Value) -> Gathering:
@@ -199,36 +200,73 @@ def gathering(op: Visit, channel: int, value: Value) -> Gathering:
         value: gives the values of a tensor.
     """
     make = MAKERS.get(kind(op)) or (_as_it_is if treats_alone(op) else None)
-    channels_last = getattr(op.layer, "data_format", "channels_last") == "channels_last"
-    made = make(op, channel, value) if make is not None and channels_last else None
+    made = make(op, channel, value) if make is not None and _channels_last(op) else None
     return made or Gathering(values=np.zeros((0,), np.float32))
 
 
-def _convolution(op: Visit, channel: int, value: Value) -> Gathering | None:
-    values, layer = value(op.inputs[0]), op.layer
-    if values.ndim != 3:
-        return None
-    if kind(op) == "DepthwiseConv2D":
-        kernel = np.asarray(layer.kernel, np.float32)
-        given = [channel // kernel.shape[3]]
-        weights = kernel[:, :, given[0], channel % kernel.shape[3], np.newaxis]
-    elif kind(op) == "SeparableConv2D":  # a depthwise convolution and one of 1 × 1, with nothing between: their product
+def convolutions(op: Visit, channels: Sequence[int], values: Floats) -> list[Convolution]:
+    """How a convolution makes some of its channels; its weights are read once.
+
+    Args:
+        op: the call.
+        channels: of its output.
+        values: what it reads, float32 (h, w, n).
+
+    Returns:
+        One for each of the channels; none at all where its arithmetic is not known.
+    """
+    if values.ndim != 3 or not _channels_last(op):
+        return []
+    layer, number, count = op.layer, op.inputs[0], values.shape[2]
+    slices = _slices(op)
+    size = _pair(layer.kernel_size)
+    geometry = _geometry(values, size, layer.strides, layer.padding, layer.dilation_rate)
+    shape = _size(values, geometry, layer.padding)
+    made, named = [], {}
+    for channel in channels:
+        given, weights = slices(channel)
+        if given not in named:
+            named[given] = tuple((number, index) for index in given)
+        made.append(
+            Convolution(
+                values=values if len(given) == count else np.ascontiguousarray(values[..., list(given)]),
+                channels=named[given],
+                weights=np.ascontiguousarray(weights, np.float32),
+                bias=_bias(layer, channel),
+                geometry=geometry,
+                shape=shape,
+            )
+        )
+    return made
+
+
+def _slices(op: Visit) -> Callable[[int], tuple[range, Floats]]:
+    """A channel of a convolution → the channels it reads, and a slice of the kernel for each, (kh, kw, n)."""
+    layer = op.layer
+    if kind(op) == "SeparableConv2D":  # a depthwise convolution and one of 1 × 1, with nothing between: their product
         each, mix = np.asarray(layer.depthwise_kernel, np.float32), np.asarray(layer.pointwise_kernel, np.float32)
-        given = list(range(values.shape[2]))
-        weights = np.einsum("ijcm,cm->ijc", each, mix.reshape(*each.shape[2:], -1)[..., channel])
-    else:
-        weights = np.asarray(layer.kernel, np.float32)[..., channel]
-        group = channel // (layer.filters // layer.groups)
-        given = list(range(group * weights.shape[2], (group + 1) * weights.shape[2]))
-    geometry = _geometry(values, weights.shape[:2], layer.strides, layer.padding, layer.dilation_rate)
-    return Convolution(
-        values=values if len(given) == values.shape[2] else np.ascontiguousarray(values[..., given]),
-        channels=tuple((op.inputs[0], index) for index in given),
-        weights=np.ascontiguousarray(weights, np.float32),
-        bias=_bias(layer, channel),
-        geometry=geometry,
-        shape=_size(values, geometry, layer.padding),
-    )
+        mix = mix.reshape(*each.shape[2:], -1)
+        return lambda channel: (range(each.shape[2]), np.einsum("ijcm,cm->ijc", each, mix[..., channel]))
+    kernel = np.asarray(layer.kernel, np.float32)
+    inputs, many = kernel.shape[2:]
+    if kind(op) == "DepthwiseConv2D":
+
+        def depthwise(channel: int) -> tuple[range, Floats]:
+            source, which = divmod(channel, many)
+            return range(source, source + 1), kernel[:, :, source, which, np.newaxis]
+
+        return depthwise
+    group = many // layer.groups
+    return lambda channel: (range(channel // group * inputs, (channel // group + 1) * inputs), kernel[..., channel])
+
+
+def _channels_last(op: Visit) -> bool:
+    return getattr(op.layer, "data_format", "channels_last") == "channels_last"
+
+
+def _convolution(op: Visit, channel: int, value: Value) -> Gathering | None:
+    made = convolutions(op, [channel], value(op.inputs[0]))
+    return made[0] if made else None
 
 
 def _dense(op: Visit, channel: int, value: Value) -> Gathering | None:
