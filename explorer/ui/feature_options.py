@@ -1,7 +1,7 @@
 """The Feature maps page's choices as a registry, and the sidebar they are drawn in."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -192,6 +192,12 @@ def act(asked: Asked) -> None:
             OPENED.toggle(asked.group)
         case "go":
             state.put(GOING, asked.to)
+
+
+def clicked(choice: Choice) -> Choice:
+    """The same after a click in the picture of the whole network, before the sidebar is drawn anew."""
+    path = LAYER.current()
+    return replace(choice, layer=next((layer for layer in choice.layers if layer.path == path), choice.layer))
 
 
 GOING = "_feature_maps_going"

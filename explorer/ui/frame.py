@@ -68,6 +68,13 @@ def page(title: str, sentence: str) -> Iterator[None]:
     st.html(ASSETS / "style.css")
     st.title(title, anchor=False)
     st.markdown(sentence)
+    with guarded():
+        yield
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Show an :class:`ExplorerError` as its sentence; what runs apart from its page needs this for itself."""
     try:
         yield
     except ExplorerError as error:

@@ -17,7 +17,9 @@ from explorer.trace import Unfolded, unfold
 from explorer.ui import (
     attribution_options,
     cache,
+    feature_lab,
     feature_options,
+    frame,
     glance_columns,
     glance_components,
     glance_unit,
@@ -26,6 +28,7 @@ from explorer.ui import (
     trained,
 )
 from explorer.ui.feature_lab import Looked, set_filters
+from explorer.ui.feature_options import Choice
 from explorer.ui.glance_columns import Look
 from explorer.ui.texts import plain
 
@@ -36,8 +39,29 @@ SCORES = 8
 """Classes whose scores are shown beside an unfolded one."""
 
 
-def draw(looked: Looked, plan: Plan) -> None:
-    """The network for the picture that is looked at, and its choices."""
+def draw(choice: Choice, *, dark: bool) -> None:
+    """The network for the picture that is looked at.
+
+    A click in it draws it alone, at once, and only then the rest of the page.
+    """
+    drawn = False
+
+    @st.fragment
+    def living() -> None:
+        nonlocal drawn
+        with frame.guarded():
+            looked, _ = feature_lab.look(feature_options.clicked(choice) if drawn else choice, dark=dark)
+            _draw(looked, choice.plan)
+        if drawn:
+            st.rerun()
+        drawn = True
+
+    living()
+    _go_on(feature_lab.look(choice, dark=dark)[0])
+    _follow()
+
+
+def _draw(looked: Looked, plan: Plan) -> None:
     look = Look(
         dark=looked.dark,
         scale=feature_options.COLUMN_SCALE.current(),
@@ -52,8 +76,6 @@ def draw(looked: Looked, plan: Plan) -> None:
     unfolded = feature_options.UNFOLDED.current() and data["selected"] is not None
     data["unit"] = _unit(looked, plan, look) if unfolded else None
     glance_components.glance(data, key=KEY, on_ask=feature_options.act)
-    _go_on(looked)
-    _follow()
 
 
 def prepare(looked: Looked) -> None:
