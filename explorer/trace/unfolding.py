@@ -201,11 +201,13 @@ def unfold(
     flows = np.abs(parts).reshape(-1, parts.shape[-1]).sum(axis=0)
     order = np.argsort(-flows, kind="stable")
     steps, after = _steps(wiring, unit.op, calls, channel)
-    fits = inputs
-    if most_bytes is not None:
-        each = gathered.values.nbytes // max(1, gathered.values.shape[-1]) + 4 * parts[..., :1].size
-        fits = min(inputs, max(FEWEST, (most_bytes - 4 * parts[..., 0].size * (2 + len(after))) // max(1, each)))
-    most = len(order) if multiplies else terms if gathered.form == "dense" else fits
+    if gathered.form == "dense":
+        most = terms
+    elif multiplies or most_bytes is None:
+        most = len(order) if multiplies else inputs
+    else:
+        left = most_bytes - 4 * parts[..., 0].size * (2 + len(after))
+        most = min(inputs, max(FEWEST, left // max(1, gathered.values[..., 0].nbytes)))
     shown, hidden = order[:most], np.sort(order[most:])
     rest = parts[..., hidden].sum(axis=-1, dtype=np.float64).astype(np.float32)
     together = parts.prod(axis=-1, dtype=np.float64) if multiplies else parts.sum(axis=-1, dtype=np.float64)

@@ -57,7 +57,7 @@ def draw(choice: Choice, *, dark: bool) -> None:
         drawn = True
 
     living()
-    _go_on(feature_lab.look(choice, dark=dark)[0])
+    _go_on(choice)
     _follow()
 
 
@@ -226,12 +226,13 @@ def _goes(looked: Looked) -> list[str]:
     return ["filters", "grad_cam"] if looked.layer.spatial else ["filters"]
 
 
-def _go_on(looked: Looked) -> None:
+def _go_on(choice: Choice) -> None:
     """To the page that was asked for."""
     to = state.get(feature_options.GOING)
     state.put(feature_options.GOING, None)
     if to is None or not state.get(state.SHELL):
         return
+    looked, _ = feature_lab.look(choice, dark=False)
     if to == "filters":
         set_filters(looked.layer.path, looked.unit)
     else:

@@ -79,13 +79,18 @@ class Recorded:
             call = self.maker(call.inputs[0])
         return call, after
 
-    def place(self, call, index):
-        """Channel, row and column of a number before it was flattened; None where it was not."""
+    def shape_before(self, call):
+        """(H, W, C) of the maps that a call's numbers were before they were flattened; None where they were not."""
         tensor = call.inputs[0]
         while (maker := self.maker(tensor)) is not None and maker.kind in QUIET:
             tensor = maker.inputs[0]
         shape = tuple(tensor.shape[1:])
-        if len(shape) != 3:
+        return shape if len(shape) == 3 else None
+
+    def place(self, call, index):
+        """Channel, row and column of a number before it was flattened; None where it was not."""
+        shape = self.shape_before(call)
+        if shape is None:
             return None
         row, col, channel = np.unravel_index(index, shape)
         return int(channel), int(row), int(col)

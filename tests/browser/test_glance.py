@@ -48,6 +48,10 @@ READ = """(root) => {
     terms: all("unit-term").map((node) => (
       { ...row(node), input: Number(node.dataset.input), weight: Number(node.dataset.weight) }
     )),
+    planes: all("unit-plane").map((node) => ({ ...row(node), channel: Number(node.dataset.channel) })),
+    cell: all("unit-cell").map(({ dataset }) => Object.fromEntries(
+      ["row", "col", "number", "value", "weight", "product"].map((name) => [name, Number(dataset[name])])
+    ))[0],
     rest: number(all("unit-rest")[0]), bias: number(all("unit-bias")[0]), sum: number(all("unit-sum")[0]),
     steps: all("unit-step").map((node) => ({ path: node.dataset.path, kind: node.dataset.kind, value: number(node) })),
     output: number(all("unit-output")[0]), keras: number(all("unit-keras")[0]),
@@ -122,11 +126,25 @@ def unit(page, path, channel):
     return page.locator(f'[data-testid=unit-panel] [data-testid=unit][data-path="{path}"][data-channel="{channel}"]')
 
 
+def grown(shown):
+    """Wait until a channel is unfolded, and its panel has its size."""
+    see(shown)
+    shown.evaluate(
+        "(node) => Promise.all(node.closest('[data-testid=unit-panel]').getAnimations().map((each) => each.finished))"
+    )
+
+
 def unfold(page, path, channel):
     """Press Enter on a channel; what is then shown of it."""
     tile(page, path, channel).press("Enter")
-    see(unit(page, path, channel))
-    return read(page, path, channel)
+    shown = unit(page, path, channel)
+    grown(shown)
+    if not shown.get_by_test_id("unit-by-maps").count():
+        return read(page, path, channel)
+    shown.get_by_test_id("unit-by-maps").press("Enter")
+    by_map = read(page, path, channel)
+    shown.get_by_test_id("unit-by-numbers").press("Enter")
+    return read(page, path, channel) | {"by_map": by_map}
 
 
 def read(page, path, channel):
@@ -285,6 +303,29 @@ class Expected:
                 assert term["name"].endswith(": channel {}, row {}, column {}".format(*place))
         self.added(shown, given * weights, told, ())
         close(shown["sum"], given @ weights + sign * by_keras.bias(self.call, self.unit), given * weights)
+        shape = self.run.shape_before(self.call)
+        assert (shape is not None) == ("by_map" in shown)
+        if shape is not None:
+            self.planes(shown["by_map"], given.reshape(shape), weights.reshape(shape))
+
+    def planes(self, shown, given, weights):
+        """The same sum map by map, and one cell of the first map."""
+        assert not shown["terms"]
+        sums = (given * weights).sum(axis=(0, 1), dtype=np.float64)
+        told = [plane["channel"] for plane in shown["planes"]]
+        self.strongest(told, np.abs(sums))
+        for plane in shown["planes"]:
+            close(plane["value"], sums[plane["channel"]], given * weights)
+        rest = np.delete(sums, told)
+        assert (shown["rest"] is not None) == bool(rest.size)
+        close(shown["rest"] or 0, rest.sum(), given * weights)
+        close(sums.sum() + shown["bias"], shown["sum"], given * weights)
+        cell = shown["cell"]
+        at = cell["row"], cell["col"], told[0]
+        assert cell["number"] == np.ravel_multi_index(at, given.shape)
+        close(cell["value"], given[at], given)
+        close(cell["weight"], weights[at], weights)
+        close(cell["product"], given[at] * weights[at], given * weights)
 
     def pooling(self, shown, at):
         given, pooled = self.call.given()[..., self.channel], self.call.values[..., self.channel]
@@ -504,7 +545,8 @@ def test_keys_lead_from_channel_to_channel_unfold_look_around_and_fold(visit):
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
     shown = unit(page, "convolution_1", channels["convolution_1"][1])
-    see(shown)
+    grown(shown)
+    page.wait_for_url(lambda url: "feature_maps.channel" in url)
     assert not parameters(page).get("layer")  # the page opens with this layer
     assert parameters(page)["channel"] == str(channels["convolution_1"][1])
     page.locator(".unit-body").focus()
@@ -529,7 +571,7 @@ def test_a_pointer_on_a_map_looks_elsewhere_a_click_pins_play_slides_the_window_
     channel = shown_channels(page, "convolution_2")[3]
     tile(page, "convolution_2", channel).click()
     shown = unit(page, "convolution_2", channel)
-    see(shown)
+    grown(shown)
     maps = shown.get_by_test_id("unit-map")
     box = maps.last.bounding_box()
 
@@ -557,6 +599,34 @@ def test_a_pointer_on_a_map_looks_elsewhere_a_click_pins_play_slides_the_window_
     page.get_by_test_id("unit-panel").wait_for(state="hidden")
 
 
+def test_a_dense_layer_behind_maps_is_told_map_by_map_and_each_cell_has_its_place_in_the_row(visit):
+    page = visit("grey")
+    _, run = network("grey")
+    channel = shown_channels(page, "dense_1")[0]
+    tile(page, "dense_1", channel).click()
+    shown = unit(page, "dense_1", channel)
+    grown(shown)
+    maps = shown.get_by_test_id("unit-flat-map")  # three squares a line: map, weights, products
+    assert maps.count() == 3 * 6
+    page.locator(".unit-body").focus()
+    box = maps.nth(4).bounding_box()
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.1 * box["height"])
+    found = read(page, "dense_1", channel)
+    second, cell = found["planes"][1]["channel"], found["cell"]
+    assert (cell["row"], cell["col"]) == (0, 2)
+    assert cell["number"] == 2 * 64 + second
+    call = run.calls["dense_1"]
+    close(cell["value"], call.given()[cell["number"]], call.given())
+    close(cell["weight"], np.asarray(call.layer.kernel)[cell["number"], channel], 1)
+    page.locator(".unit-body").press("ArrowDown")
+    assert read(page, "dense_1", channel)["cell"]["number"] == (3 + 2) * 64 + second
+    shown.get_by_test_id("unit-by-numbers").click()
+    assert len(read(page, "dense_1", channel)["terms"]) == 12
+    assert focused(page) is not None
+    tile(page, "dense_1", channel).click()
+    page.get_by_test_id("unit-panel").wait_for(state="hidden")
+
+
 def test_a_finger_unfolds_looks_elsewhere_and_folds_and_the_phone_does_not_scroll_sideways(visit, new_page):
     phone = visit("grey", new_page(**PHONE))
     channel = shown_channels(phone, "convolution_2")[2]
@@ -564,7 +634,7 @@ def test_a_finger_unfolds_looks_elsewhere_and_folds_and_the_phone_does_not_scrol
     touched.scroll_into_view_if_needed()
     touched.tap()
     shown = unit(phone, "convolution_2", channel)
-    see(shown)
+    grown(shown)
     Expected("grey", "convolution_2", channel).agrees(read(phone, "convolution_2", channel))
     panel = phone.get_by_test_id("unit-panel").bounding_box()
     assert panel["x"] >= 0
@@ -581,7 +651,7 @@ def test_a_finger_unfolds_looks_elsewhere_and_folds_and_the_phone_does_not_scrol
 
 def test_notes_can_be_switched_off_and_on(visit):
     page = visit("grey", layer="convolution_1", channel=3, unfolded=1)
-    see(unit(page, "convolution_1", 3))
+    grown(unit(page, "convolution_1", 3))
     notes = page.locator(".glance [data-note]")
     assert notes.count() > 0
     switch = page.get_by_test_id("glance-notes")
@@ -638,7 +708,7 @@ def references(tree):
 def test_the_picture_can_be_saved_with_what_is_unfolded(visit, name):
     layer, words = {"grey": ("convolution_1", "digit 3"), "hostile": ("a>b-onerror", glance_page.HOSTILE)}[name]
     page = visit(name, layer=layer, channel=3, unfolded=1)
-    see(unit(page, layer, 3))
+    grown(unit(page, layer, 3))
     file_name, content = save(page, "svg")
     assert re.fullmatch(r"[\w.-]+-overview\.svg", file_name)
     tree = ET.fromstring(content)  # noqa: S314 - our own
@@ -745,7 +815,7 @@ def test_weights_that_are_no_numbers_do_not_break_the_page(visit):
 
 def test_the_picture_is_unfolded_into_what_prepares_it(visit):
     page = visit(BUNDLED, layer="preprocessing", channel=2, unfolded=1)
-    see(unit(page, "preprocessing", 2))
+    grown(unit(page, "preprocessing", 2))
     shown = read(page, "preprocessing", 2)
     assert Expected(BUNDLED, "preprocessing", 2).agrees(shown) == "picture"
 
@@ -758,7 +828,7 @@ def test_a_run_that_still_trains_is_drawn_anew_when_an_epoch_is_over(visit):
             assert run.status not in training.ENDED
             time.sleep(0.2)
         page = visit(f"run:{run.id}", layer="convolution_1", channel=3, unfolded=1)
-        see(unit(page, "convolution_1", 3))
+        grown(unit(page, "convolution_1", 3))
         shown, images = read(page, "convolution_1", 3), sprites(page)
         classes = page.locator(".glance .base .column").last.locator(".tile")
         said = classes.evaluate_all(SAID)
@@ -788,7 +858,7 @@ def sprites(page):
 
 def test_dark_is_drawn_dark(visit, new_page):
     page = visit("grey", new_page(color_scheme="dark"), layer="convolution_1", channel=3, unfolded=1)
-    see(unit(page, "convolution_1", 3))
+    grown(unit(page, "convolution_1", 3))
     for words in (page.locator(".glance .glance-head text").first, page.locator("[data-testid=unit] text").first):
         colour = words.evaluate("(each) => getComputedStyle(each).fill")
         assert min(map(int, re.findall(r"\d+", colour)[:3])) > 150

@@ -104,3 +104,57 @@ def test_a_channel_that_is_not_there(wiring):
         trace.unfold(wiring, "second", 4)
     with pytest.raises(LayerError, match="no layer"):
         trace.unfold(wiring, "third", 0)
+
+
+def test_a_dense_layer_behind_maps_is_told_map_by_map(wiring):
+    path = next(path for path in wiring.calls if path.startswith("dense"))
+    found = trace.unfold(wiring, path, 1, inputs=3)
+    maps = wiring.value(wiring.calls["second"].outputs[0])
+    layer = wiring.calls[path].layer
+    sums = []
+    for channel in range(4):  # each map alone, by Keras
+        alone = np.zeros_like(maps)
+        alone[..., channel] = maps[..., channel]
+        sums.append(float(np.asarray(layer(alone.reshape(1, -1)))[0, 1]) - float(np.asarray(layer.bias)[1]))
+    order = np.argsort(-np.abs(sums)).tolist()
+    told = found.flattened
+    assert told.shape == maps.shape
+    assert [source.channel for source in told.sources] == order[:3]
+    for source in told.sources:
+        assert source.path == "second"
+        np.testing.assert_array_equal(source.values, maps[..., source.channel])
+        assert float(source.part.sum()) == pytest.approx(sums[source.channel], rel=1e-5)
+        np.testing.assert_allclose(source.values * source.weights, source.part, rtol=1e-6)
+    assert told.others == 1
+    assert told.rest == pytest.approx(sums[order[3]], rel=1e-5)
+    whole = sum(float(source.part.sum()) for source in told.sources) + told.rest + found.bias
+    assert whole == pytest.approx(float(found.total), rel=1e-5)
+
+
+def test_the_weights_of_a_flattened_map_lie_where_its_cells_are(wiring):
+    path = next(path for path in wiring.calls if path.startswith("dense"))
+    kernel = np.asarray(wiring.calls[path].layer.kernel)
+    height, width, count = wiring.value(wiring.calls["second"].outputs[0]).shape
+    for source in trace.unfold(wiring, path, 0).flattened.sources:
+        for row, col in np.ndindex(height, width):
+            assert source.weights[row, col] == kernel[(row * width + col) * count + source.channel, 0]
+
+
+def test_only_a_dense_layer_behind_maps_has_any():
+    inputs = keras.Input((6,))
+    net = keras.Model(inputs, L.Dense(2, name="scores")(inputs))
+    row = trace.Wiring(net, {"scores": np.zeros(2, np.float32)}, np.ones(6, np.float32))
+    assert trace.unfold(row, "scores", 0).flattened is None
+
+
+def test_no_more_is_told_than_may_be_sent(wiring):
+    path = next(path for path in wiring.calls if path.startswith("dense"))
+    plane = wiring.value(wiring.calls["second"].outputs[0])[..., 0].nbytes
+    two = trace.unfold(wiring, path, 0, most_bytes=2 * 2 * plane)
+    assert (len(two.flattened.sources), two.flattened.others) == (2, 2)
+    assert trace.unfold(wiring, path, 0, most_bytes=plane).flattened is None
+    assert [len(trace.unfold(wiring, "second", 0, most_bytes=most).sources) for most in (1, 10**9)] == [2, 6]
+    map_bytes, result_bytes = 8 * 8 * 4, 4 * 4 * 4
+    four = trace.unfold(wiring, "second", 0, most_bytes=4 * map_bytes + 2 * result_bytes)
+    assert (len(four.sources), four.others) == (4, 8)
+    np.testing.assert_allclose(four.total, four.result, rtol=1e-4, atol=1e-2)
