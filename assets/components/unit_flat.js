@@ -1,7 +1,7 @@
 // A sum of a dense layer that reads maps, map by map: each map, the unit's weights laid out like it, their products, and
 // where a cell stands in the row of numbers that the maps are flattened to.
 
-const UNIT_FLAT = { pitch: 44, tallest: 132, named: 72, head: 60, strip: 7, gaps: 62, least: 18 };
+const UNIT_FLAT = { pitch: 44, narrow: 58, tallest: 132, named: 56, strip: 7, gaps: 62, least: 18 };
 
 /** Whether a line of the plain ledger tells a single number, which stands in the maps here. */
 const unitIsTerm = ({ attributes }) => ["unit-term", "unit-rest"].includes(attributes["data-testid"]);
@@ -11,11 +11,13 @@ class UnitFlat {
   constructor(pen, numbers, at) {
     Object.assign(this, { pen, numbers, flat: numbers.flat });
     const { sources } = this.flat;
-    this.pitch = unitClip(Math.floor(at.height / sources.length), UNIT_FLAT.pitch, UNIT_FLAT.tallest);
+    const narrow = at.width < 400;
+    this.pitch = unitClip(Math.floor(at.height / sources.length), narrow ? UNIT_FLAT.narrow : UNIT_FLAT.pitch, UNIT_FLAT.tallest);
     this.named = this.pitch >= UNIT_FLAT.named; // the name stands over the map, not beside it
     const label = this.named ? 0 : Math.min(66, at.width * 0.2);
-    const room = at.width - label - 170;
+    const room = at.width - label - (narrow ? 132 : 170);
     this.side = unitClip(Math.floor((room - UNIT_FLAT.gaps) / 3), UNIT_FLAT.least, this.pitch - (this.named ? 20 : 5));
+    if (this.named) this.pitch = this.side + 24;
     const detail = 3 * this.side + UNIT_FLAT.gaps;
     this.left = at.x + label + (this.named ? 0 : 10);
     this.columns = { map: this.left, strip: this.left + this.side + 24, weights: this.left + this.side + 46, products: this.left + 2 * this.side + 62 };
@@ -104,6 +106,7 @@ class UnitFlat {
     const many = this.flat.sources.length > 1;
     return unitNode("g", {},
       unitHeading(pen, columns.map, y, side, many ? "maps" : "map", this.mapScale),
+      unitHeading(pen, columns.strip, y, UNIT_FLAT.strip, "row", null),
       unitHeading(pen, columns.weights, y, side, "weights", this.weightScale),
       unitHeading(pen, columns.products, y, side, "products", this.productScale));
   }
@@ -154,13 +157,13 @@ class UnitFlat {
   }
 
   look(now) {
-    this.now = now;
+    this.ledger.fill(this.values(now));
     this.show();
   }
 
   show() {
-    const { cell, columns, ledger, flat, pen, rows, now } = this;
-    ledger.fill(this.values(now), flat.sources.length > 1 ? this.chosen : -1);
+    const { cell, columns, flat, pen, rows } = this;
+    this.ledger.choose(flat.sources.length > 1 ? this.chosen : -1);
     const [first, last] = this.ends;
     const joins = rows.map(({ tiles }, index) => {
       for (const tile of tiles) tile.look(cell.row, cell.col);

@@ -62,8 +62,14 @@ class UnitWaterfall {
     return drawn;
   }
 
+  /** Lights a line; none for −1. */
+  choose(chosen) {
+    this.lines.forEach((line, k) => line.wash.setAttribute("opacity", k === chosen ? 1 : 0));
+  }
+
   /** Writes the numbers; `values` has one for each line, `chosen` is the line that is lit. */
   fill(values, chosen = -1) {
+    this.choose(chosen);
     const { pen, left, right } = this;
     const parts = this.lines.map((line, k) => (line.bar && Number.isFinite(values[k]) ? values[k] : 0));
     let sum = 0;
@@ -75,7 +81,6 @@ class UnitWaterfall {
     if (barred.length) this.zero.setAttribute("d", `M${across(0)},${barred[0].top + 1} V${barred.at(-1).top + barred.at(-1).high - 1}`);
     this.lines.forEach((line, k) => {
       const value = values[k];
-      line.wash.setAttribute("opacity", k === chosen ? 1 : 0);
       line.number.setAttribute("data-value", value);
       if (!line.bar) {
         line.number.textContent = unitShort(value, 4);

@@ -620,6 +620,7 @@ def test_a_dense_layer_behind_maps_is_told_map_by_map_and_each_cell_has_its_plac
     close(cell["weight"], np.asarray(call.layer.kernel)[cell["number"], channel], 1)
     page.locator(".unit-body").press("ArrowDown")
     assert read(page, "dense_1", channel)["cell"]["number"] == (3 + 2) * 64 + second
+    assert shown.get_by_test_id("unit-keras").text_content().endswith("✓")
     shown.get_by_test_id("unit-by-numbers").click()
     assert len(read(page, "dense_1", channel)["terms"]) == 12
     assert focused(page) is not None
