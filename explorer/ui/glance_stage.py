@@ -1,5 +1,6 @@
 """The first screen of the Feature maps page: the whole network, living."""
 
+import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -35,6 +36,8 @@ from explorer.ui.texts import plain
 KEY = "feature_maps.glance"
 EVERY = 2.0
 """Seconds between two looks at whether a run that goes on has a new epoch."""
+HEAD_START = 0.08
+"""Seconds that the picture has for itself after a click. What Streamlit has not sent by then, the page's run replaces."""
 SCORES = 8
 """Classes whose scores are shown beside an unfolded one."""
 
@@ -53,6 +56,7 @@ def draw(choice: Choice, *, dark: bool) -> None:
             looked, _ = feature_lab.look(feature_options.clicked(choice) if drawn else choice, dark=dark)
             _draw(looked, choice.plan)
         if drawn:
+            time.sleep(HEAD_START)
             st.rerun()
         drawn = True
 
