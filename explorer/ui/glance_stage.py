@@ -37,7 +37,7 @@ KEY = "feature_maps.glance"
 EVERY = 2.0
 """Seconds between two looks at whether a run that goes on has a new epoch."""
 HEAD_START = 0.08
-"""Seconds that the picture has for itself after a click. What Streamlit has not sent by then, the page's run replaces."""
+"""Seconds that the picture has for itself after a click; what is not sent by then, the run of the page replaces."""
 SCORES = 8
 """Classes whose scores are shown beside an unfolded one."""
 
