@@ -19,7 +19,7 @@ with frame.page(
     looked, notes = feature_lab.look(choice, dark=frame.is_dark())
     links.share("feature_maps", feature_options.CONTROLS)
 
-    glance_stage.draw(choice, dark=frame.is_dark())
+    glance_stage.draw(choice, looked)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.caption(plain(" ".join(notes)), width="content")
         glance_stage.choices()

@@ -53,8 +53,7 @@ class GlancePanel {
   /** Shows a unit beside `box`. Returns {place, height} of the panel. */
   show(unit, column, k, box, columnBox, view, { theme, notes, vertical }) {
     const label = column.labels[k];
-    const fresh = this.root.hidden || this.shown !== unit;
-    this.shown = unit;
+    const fresh = this.root.hidden;
     this.words.textContent = `${column.path || column.title} · ${label}`;
     this.detail.textContent = column.details ? column.details[k] || "" : "";
     this.root.setAttribute("aria-label", `${column.title}, ${label}, unfolded`);

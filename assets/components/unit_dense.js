@@ -4,7 +4,7 @@
 const UNIT_TERM = 22; // the height of a line
 
 class UnitDense {
-  /** `room` is {width, vertical, notes}; `hands` is {byMap, show(byMap)}. */
+  /** `room` is {width, vertical, notes}; `hands` is {byMap, show(byMap)} and what UnitFlat is given. */
   constructor(pen, numbers, room, hands) {
     Object.assign(this, { pen, numbers });
     const { unit } = numbers;
@@ -15,12 +15,17 @@ class UnitDense {
     this.heading = pen.text(UNIT_EDGE, 16, byMap ? "The sum, map by map" : "The sum, largest terms first", { size: 13, weight: 600 });
     this.root = unitNode("g", {}, this.heading);
     const at = { x: UNIT_EDGE, y: 48, width };
-    if (byMap) this.maps({ ...at, y: 78 });
-    else this.terms(at, room);
+    const flat = numbers.flat ? new UnitFlat(pen, numbers, { ...at, y: 78, height: numbers.sources.length * UNIT_TERM }, hands) : null;
+    const lines = unitLedgerLines(numbers, () => {});
+    if (byMap) this.root.append(flat.root);
+    else this.terms(at, room, lines);
+    this.flat = byMap ? flat : null;
+    this.ledger = byMap ? flat.ledger : this.ledger;
     if (numbers.flat) this.root.append(this.choice(width, byMap, hands));
     else if (room.notes) this.note(at, room);
     const { ledger } = this;
-    this.bottom = (this.flat || ledger).bottom + 8;
+    // As high one way as the other, so that the panel around it stays what it is.
+    this.bottom = Math.max(flat ? flat.bottom : 0, at.y + lines.length * UNIT_TERM) + 8;
     this.outputs = [];
     const line = ledger.lines.find(({ role }) => role === "sum");
     const sum = { x: UNIT_EDGE + width + 8, y: line.top + line.high / 2 };
@@ -28,20 +33,12 @@ class UnitDense {
     else if (numbers.steps.length) this.activation(sum, wide, room);
   }
 
-  /** The sum map by map, in lines as high as those of the single terms together. */
-  maps(at) {
-    const { numbers, pen } = this;
-    this.flat = new UnitFlat(pen, numbers, { ...at, height: numbers.sources.length * UNIT_TERM });
-    this.ledger = this.flat.ledger;
-    this.root.append(this.flat.root);
-  }
-
   /** The largest single terms. */
-  terms({ x, y, width }, room) {
+  terms({ x, y, width }, room, lines) {
     const label = Math.round(width * (room.vertical ? 0.27 : 0.25));
     const detail = unitClip(Math.round(width * 0.27), 96, 140);
     const at = { x, y, width, pitch: UNIT_TERM, label, detail };
-    this.ledger = new UnitWaterfall(this.pen, at, unitLedgerLines(this.numbers, () => {}));
+    this.ledger = new UnitWaterfall(this.pen, at, lines);
     this.root.append(...this.titles(at), this.ledger.root);
   }
 

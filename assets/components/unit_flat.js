@@ -7,9 +7,12 @@ const UNIT_FLAT = { pitch: 44, narrow: 58, tallest: 132, named: 56, strip: 7, ga
 const unitIsTerm = ({ attributes }) => ["unit-term", "unit-rest"].includes(attributes["data-testid"]);
 
 class UnitFlat {
-  /** `at` is {x, y, width, height}: where the ledger goes; `height` is what the lines of single numbers would take. */
-  constructor(pen, numbers, at) {
-    Object.assign(this, { pen, numbers, flat: numbers.flat });
+  /**
+   * `at` is {x, y, width, height}: where the ledger goes; `height` is what the lines of single numbers would take. `hands`
+   * is {seen, say(words)}: `seen` keeps the cell and the map that are looked at, {cell, chosen}, from drawing to drawing.
+   */
+  constructor(pen, numbers, at, hands) {
+    Object.assign(this, { pen, numbers, flat: numbers.flat, hands, seen: hands.seen });
     const { sources } = this.flat;
     const narrow = at.width < 400;
     this.pitch = unitClip(Math.floor(at.height / sources.length), narrow ? UNIT_FLAT.narrow : UNIT_FLAT.pitch, UNIT_FLAT.tallest);
@@ -24,8 +27,7 @@ class UnitFlat {
     this.top = at.y;
     this.scales();
     this.rows = [];
-    this.chosen = 0;
-    this.cell = this.strongest();
+    this.seen.cell = this.seen.cell || this.strongest();
     this.joins = unitNode("g", { "pointer-events": "none" });
     this.ledger = new UnitWaterfall(pen, { ...at, pitch: 22, label, detail }, this.lines());
     this.root = unitNode("g", { "data-testid": "unit-flat" }, this.headings(), this.ledger.root, this.strip(), this.joins);
@@ -38,11 +40,7 @@ class UnitFlat {
   scales() {
     const { sources } = this.flat;
     const { dark } = this.pen.theme;
-    const reach = unitReach(sources.map((source) => source.values));
-    const plain = unitScale(reach, reach[0] < 0, dark);
-    const tinted = sources.every((source) => tintOf(source.name) || /^gr[ea]y$/i.test(source.name));
-    this.valueScale = (source) => (tinted ? unitTintScale(reach, source.name) : plain);
-    this.mapScale = tinted ? unitTintScale(reach, "grey") : plain;
+    this.inputs = unitInputScales(sources, dark);
     this.weightScale = unitScale(unitReach(sources.map((source) => source.weights)), true, dark);
     this.productScale = unitScale(unitReach(sources.map((source) => source.products)), true, dark);
   }
@@ -58,7 +56,7 @@ class UnitFlat {
     const { flat, numbers } = this;
     const parts = flat.sources.map((source, index) => ({
       role: "part", label: this.named ? "" : source.name, hint: `${source.name}: ${source.height} × ${source.width}`, pitch: this.pitch,
-      detail: ["", ""], art: (top) => this.row(source, top), pick: () => this.choose(index),
+      detail: ["", ""], art: (top) => this.row(source, top),
       attributes: { "data-testid": "unit-plane", "data-channel": source.channel, "data-source": index },
     }));
     const label = flat.others === 1 ? "the other map" : `the other ${flat.others.toLocaleString("en")} maps`;
@@ -80,7 +78,7 @@ class UnitFlat {
     const middle = y + side / 2;
     const shape = { y, side, rows: source.height, cols: source.width };
     const tiles = [
-      new UnitTile(pen, { ...shape, x: columns.map, values: source.values, scale: this.valueScale(source), name: source.name, told: false }),
+      new UnitTile(pen, { ...shape, x: columns.map, values: source.values, scale: this.inputs.of(source), name: source.name, told: false }),
       new UnitTile(pen, { ...shape, x: columns.weights, values: source.weights, scale: this.weightScale, name: `weights for ${source.name}`, told: false }),
       new UnitTile(pen, { ...shape, x: columns.products, values: source.products, scale: this.productScale, name: `products of ${source.name}`, told: false }),
     ];
@@ -97,7 +95,10 @@ class UnitFlat {
     const sign = (x, text) => pen.text(x, middle + 4, text, { anchor: "middle", size: 13, colour: pen.faint });
     const signs = [sign(columns.weights - 8, "×"), sign(columns.products - 8, "=")];
     const name = this.named ? [pen.text(columns.map, y - 5, source.name, { size: 11, room: 2 * side, colour: pen.faint })] : [];
-    return unitNode("g", {}, ...name, ...signs, ...tiles.map((tile) => tile.root));
+    const frame = pen.rect(columns.map - 4, y - 4, columns.products + side - columns.map + 8, side + 8, { rx: 6, fill: "transparent" });
+    const group = unitNode("g", { "data-testid": "unit-flat-row" }, frame, ...name, ...signs, ...tiles.map((tile) => tile.root));
+    group.addEventListener("focus", () => this.lookAt(this.seen.cell, index));
+    return pen.button(group, frame, `Look at ${source.name}; arrows lead from cell to cell`);
   }
 
   headings() {
@@ -105,7 +106,7 @@ class UnitFlat {
     const y = top + (this.named ? 2 : 0);
     const many = this.flat.sources.length > 1;
     return unitNode("g", {},
-      unitHeading(pen, columns.map, y, side, many ? "maps" : "map", this.mapScale),
+      unitHeading(pen, columns.map, y, side, many ? "maps" : "map", this.inputs.head),
       unitHeading(pen, columns.strip, y, UNIT_FLAT.strip, "row", null),
       unitHeading(pen, columns.weights, y, side, "weights", this.weightScale),
       unitHeading(pen, columns.products, y, side, "products", this.productScale));
@@ -138,20 +139,17 @@ class UnitFlat {
     return (row * width + col) * channels + channel;
   }
 
-  lookAt(cell, index = this.chosen) {
-    if (cell.row === this.cell.row && cell.col === this.cell.col && index === this.chosen) return;
-    this.cell = cell;
-    this.chosen = index;
+  lookAt(cell, chosen = this.seen.chosen) {
+    const { seen } = this;
+    if (cell.row === seen.cell.row && cell.col === seen.cell.col && chosen === seen.chosen) return;
+    Object.assign(seen, { cell, chosen });
     this.show();
-  }
-
-  choose(index) {
-    this.lookAt(this.cell, index);
+    this.hands.say(this.told.textContent);
   }
 
   onKey(event) {
     const [rows, cols] = this.flat.shape;
-    const to = keyMove(event, this.cell, rows, cols);
+    const to = keyMove(event, this.seen.cell, rows, cols);
     if (to) this.lookAt(to);
     return Boolean(to);
   }
@@ -162,8 +160,9 @@ class UnitFlat {
   }
 
   show() {
-    const { cell, columns, flat, pen, rows } = this;
-    this.ledger.choose(flat.sources.length > 1 ? this.chosen : -1);
+    const { columns, flat, pen, rows } = this;
+    const { cell, chosen } = this.seen;
+    this.ledger.choose(flat.sources.length > 1 ? chosen : -1);
     const [first, last] = this.ends;
     const joins = rows.map(({ tiles }, index) => {
       for (const tile of tiles) tile.look(cell.row, cell.col);
@@ -171,7 +170,7 @@ class UnitFlat {
       const from = { x: map.x + (cell.col + 1) * map.cell, y: map.y + (cell.row + 0.5) * map.cell };
       const to = first + ((this.numberOf(cell, flat.sources[index].channel) + 0.5) / this.length) * (last - first);
       const bend = (from.x + columns.strip) / 2;
-      const on = index === this.chosen;
+      const on = index === chosen;
       const look = { stroke: on ? pen.theme.accent : pen.line, "stroke-width": on ? 1.8 : 1, "stroke-opacity": on ? 1 : 0.55 };
       const end = pen.path(`M${columns.strip},${to.toFixed(2)} h${UNIT_FLAT.strip}`, { ...look, "stroke-width": on ? 2.4 : 1 });
       return [on, pen.path(`M${from.x.toFixed(2)},${from.y.toFixed(2)} C${bend},${from.y.toFixed(2)} ${bend},${to.toFixed(2)} ${columns.strip},${to.toFixed(2)}`, look), end];
@@ -183,8 +182,8 @@ class UnitFlat {
 
   /** The looked-at cell in words. */
   tell() {
-    const { cell, flat } = this;
-    const source = flat.sources[this.chosen];
+    const { cell, chosen } = this.seen;
+    const source = this.flat.sources[chosen];
     const k = cell.row * source.width + cell.col;
     const number = this.numberOf(cell, source.channel);
     const product = `${unitShort(source.values[k], 3)} × ${unitShort(source.weights[k], 3)} = ${unitShort(source.products[k], 3)}`;

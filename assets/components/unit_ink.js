@@ -77,6 +77,14 @@ function unitTintScale([low, high], name) {
   return unitRamp(Math.min(low, 0), high > low ? high : low + 1, [[0, 0, 0], TINTS[tintOf(name)] || [255, 255, 255]], false);
 }
 
+/** The scales of the maps that go into a sum, all of one reach: {head, of(source)}; the picture's colours in their own tints. */
+function unitInputScales(sources, dark) {
+  const reach = unitReach(sources.map((source) => source.values));
+  const tinted = sources.every(({ name }) => tintOf(name) || /^gr[ea]y$/i.test(name));
+  const head = tinted ? unitTintScale(reach, "grey") : unitScale(reach, reach[0] < 0, dark);
+  return { head, tinted, of: (source) => (tinted ? unitTintScale([head.low, head.high], source.name) : head) };
+}
+
 function unitRamp(low, high, stops, signed) {
   const table = Array.from({ length: 256 }, (_, k) => alongStops(stops, k / 255));
   const colours = Uint32Array.from(table, ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0);

@@ -35,12 +35,12 @@ class UnitMaps {
   totalScale() {
     const { numbers, pen } = this;
     if (numbers.form === "convolution") return unitScale(unitReach([numbers.total]), true, pen.theme.dark);
-    const { low, high } = this.rows.inputScale;
+    const { head, tinted, of } = this.rows.inputs;
     if (numbers.form === "sum" || numbers.form === "product") {
       const reach = unitReach([numbers.total]);
       return unitScale(reach, reach[0] < 0, pen.theme.dark);
     }
-    return this.rows.tinted ? unitTintScale([low, high], numbers.sources[0].name) : this.rows.inputScale;
+    return tinted ? of(numbers.sources[0]) : head;
   }
 
   flowRight() {
@@ -144,7 +144,7 @@ class UnitMaps {
     const x = after ? this.chain.right + 56 : beside ? this.plus.x - 2 : UNIT_EDGE;
     const y = after ? 2 : (beside ? this.noted : Math.max(this.noted, this.rowsBottom)) + 22;
     const width = room.width - UNIT_EDGE - x;
-    const scales = { input: (source) => this.rows.scaleOf(source), weight: this.rows.weightScale };
+    const scales = { input: (source) => this.rows.inputs.of(source), weight: this.rows.weightScale };
     this.panel = new UnitPanel(pen, numbers, { x, y, width }, this.hands, scales);
     this.root.append(this.panel.root);
     this.bottom = Math.max(this.panel.bottom, this.rowsBottom, this.noted) + 8;

@@ -48,26 +48,18 @@ class UnitRows {
 
   scales(dark) {
     const { sources, rest, form, merges } = this.numbers;
-    const reach = unitReach(sources.map((source) => source.values));
-    this.inputScale = unitScale(reach, reach[0] < 0, dark);
+    this.inputs = unitInputScales(sources, dark);
     this.partScale = unitScale(unitReach(sources.map((source) => source.part)), true, dark);
     this.restScale = unitScale(unitReach([rest]), true, dark);
-    this.tinted = sources.every((source) => tintOf(source.name) || /^gr[ea]y$/i.test(source.name));
-    if (this.tinted && form !== "dense") this.inputScale = unitTintScale(reach, "grey");
     const weights = sources.filter((source) => source.weights).map((source) => source.weights);
     this.weightScale = unitScale(unitReach(weights), true, dark);
     this.parted = merges && form === "convolution";
   }
 
-  scaleOf(source) {
-    const { low, high } = this.inputScale;
-    return this.tinted ? unitTintScale([low, high], source.name) : this.inputScale;
-  }
-
   headings(y) {
     const { columns, map, pen, numbers } = this;
     const top = y - UNIT_NAME + 3;
-    this.root.append(unitHeading(pen, columns.input, top, map, numbers.sources.length > 1 ? "inputs" : "input", this.inputScale));
+    this.root.append(unitHeading(pen, columns.input, top, map, numbers.sources.length > 1 ? "inputs" : "input", this.inputs.head));
     if (numbers.form !== "convolution") return;
     this.root.append(unitHeading(pen, columns.kernel, top, columns.slice, "slice", this.weightScale));
     if (this.parted) this.root.append(unitHeading(pen, columns.part, top, map, "intermediate", this.partScale));
@@ -81,7 +73,7 @@ class UnitRows {
     const room = numbers.form === "convolution" ? wide : Math.max(wide, 150);
     const name = pen.text(columns.input, y - 5, source.name, { size: 11, room, colour: pen.faint });
     const shape = { rows: source.height, cols: source.width };
-    const given = { values: source.values, scale: this.scaleOf(source), name: source.name };
+    const given = { values: source.values, scale: this.inputs.of(source), name: source.name };
     const tile = new UnitTile(pen, { x: columns.input, y, side: map, ...shape, ...given });
     const window = numbers.window(0, 0);
     tile.mark(window.rows, window.cols);

@@ -8,6 +8,7 @@ class UnitView {
     this.live = unitNode("text", { "font-size": 1, fill: "none", role: "status", "aria-live": "polite" });
     this.drawn = null;
     this.byMap = true;
+    this.seen = { cell: null, chosen: 0 };
   }
 
   /** Draws a channel; the place that was looked at, its pin and the chosen input stay while it is the same channel. */
@@ -26,6 +27,7 @@ class UnitView {
     const inside = same && this.at.row < rows && this.at.col < cols;
     if (!inside) [this.at, this.pinned] = [{ row: unitClip(unit.at[0], 0, rows - 1), col: unitClip(unit.at[1], 0, cols - 1) }, false];
     if (!same || this.chosen >= unit.sources.length) this.chosen = 0;
+    if (!same) this.seen = { cell: null, chosen: 0 };
     this.draw(new UnitPen(theme, font), room);
   }
 
@@ -52,7 +54,8 @@ class UnitView {
       this.draw(pen, room);
       this.root.querySelector(`[data-testid=unit-by-${byMap ? "maps" : "numbers"}]`).focus({ preventScroll: true });
     };
-    return { byMap: this.byMap, show };
+    const say = (words) => this.say(words, 400);
+    return { byMap: this.byMap, show, seen: this.seen, say };
   }
 
   listen(tile) {
@@ -112,13 +115,19 @@ class UnitView {
 
   /** The sum in words, once the eye has come to rest. */
   tell() {
+    const words = unitInWords(this.numbers, this.now);
+    const wait = this.root.hasAttribute("aria-label") ? 400 : 0;
+    this.say(words, wait, () => this.root.setAttribute("aria-label", words));
+  }
+
+  /** Speaks, after so many milliseconds in which nothing else is to be said. */
+  say(words, wait, also = () => {}) {
     clearTimeout(this.telling);
     const speak = () => {
-      const words = unitInWords(this.numbers, this.now);
-      this.root.setAttribute("aria-label", words);
+      also();
       this.live.textContent = words;
     };
-    if (this.root.hasAttribute("aria-label")) this.telling = setTimeout(speak, 400);
+    if (wait) this.telling = setTimeout(speak, wait);
     else speak();
   }
 

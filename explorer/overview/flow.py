@@ -242,7 +242,9 @@ def _dense(share: Share, call: Visit, amounts: Amounts) -> Share:
     inputs = call.layer.kernel.shape[0]
     size = np.abs(amounts.vectors[number]) if number in amounts.vectors else amounts.size(number, inputs)
     asked = np.flatnonzero(share.size.any(axis=0))
-    kernel = np.ascontiguousarray(tf.gather(call.layer.kernel.value, asked, axis=1).numpy().T, np.float32)
+    kernel = np.ascontiguousarray(
+        tf.gather(tf.convert_to_tensor(call.layer.kernel), asked, axis=1).numpy().T, np.float32
+    )
     return share.of(asked).through(Weights(tf.constant(np.abs(kernel)), tf.constant(kernel)), size)
 
 

@@ -215,7 +215,7 @@ def convolutions(op: Visit, channels: Sequence[int], values: Floats) -> list[Con
     Returns:
         One for each of the channels; none at all where its arithmetic is not known.
     """
-    if values.ndim != 3 or not _channels_last(op):
+    if values.ndim != 3 or not _channels_last(op) or MAKERS.get(kind(op)) is not _convolution:
         return []
     layer, number, count = op.layer, op.inputs[0], values.shape[2]
     slices = _slices(op)

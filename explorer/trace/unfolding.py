@@ -92,7 +92,8 @@ class Unfolded:
         steps: what happens to it, in order.
         after: the values after each step as Keras computes them, each like ``total``.
         result: the channel as Keras computes it, like ``total``.
-        flattened: of a dense layer behind maps the same sum, map by map; else None.
+        flattened: of a dense layer behind maps the same sum, map by map; None of others, and where a single map would
+            be too large.
     """
 
     path: str
@@ -169,7 +170,7 @@ def unfold(
         channel: of the layer.
         inputs: at most so many input maps are told one by one.
         terms: at most so many products of a dense layer are.
-        most_bytes: all arrays told together should not be larger than this; ``FEWEST`` inputs are told in any case.
+        most_bytes: all arrays told together should not be larger than this; ``FEWEST`` input maps are told in any case.
 
     Raises:
         LayerError: no such layer or channel.
@@ -206,7 +207,7 @@ def unfold(
     elif multiplies or most_bytes is None:
         most = len(order) if multiplies else inputs
     else:
-        left = most_bytes - 4 * parts[..., 0].size * (2 + len(after))
+        left = most_bytes - 4 * parts[..., 0].size * (2 + max(1, len(after)))
         most = min(inputs, max(FEWEST, left // max(1, gathered.values[..., 0].nbytes)))
     shown, hidden = order[:most], np.sort(order[most:])
     rest = parts[..., hidden].sum(axis=-1, dtype=np.float64).astype(np.float32)
@@ -328,13 +329,13 @@ def _source(wiring: Wiring, gathered: Gathering, index: int, parts: Floats, flow
 def _flattened(
     wiring: Wiring, gathered: Gathering, products: Floats, inputs: int, most_bytes: int | None
 ) -> Flattened | None:
-    """The sum of a dense layer map by map; None where no maps were flattened, or not even one may be told."""
+    """The sum of a dense layer map by map; None where no maps of several cells were, or not even one may be told."""
     below = wiring.before_flattening(gathered.channels[0][0])
     if below is None or gathered.weights is None:
         return None
     height, width, count = wiring.value(below).shape
     most = inputs if most_bytes is None else min(inputs, most_bytes // (2 * 4 * height * width))
-    if not most:
+    if not most or height * width == 1:
         return None
     values, weights, parts = (
         each.reshape(height, width, count) for each in (gathered.values, gathered.weights, products)

@@ -79,12 +79,17 @@ class Wiring:
         call = self.calls.get(self.path(number))
         while call is not None and treats_alone(call):
             below = self.value(call.inputs[0])
-            if below.ndim == 3 and below.size == self.value(number).size and type(call.layer).__name__ == "Flatten":
+            if below.ndim == 3 and below.size == self.value(number).size and _keeps_order(call):
                 return call.inputs[0]
             if below.ndim != 1:
                 return None
             call = self.calls.get(self.path(call.inputs[0]))
         return None
+
+
+def _keeps_order(call: Visit) -> bool:
+    """Whether a call writes the cells of maps row by row, all channels of a cell side by side."""
+    return type(call.layer).__name__ == "Flatten" and call.layer.data_format != "channels_first"
 
 
 def wired(classifier: Classifier, image: NDArray[Any], *, crop: bool = True) -> Wiring:

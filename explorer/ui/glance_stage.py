@@ -42,26 +42,29 @@ SCORES = 8
 """Classes whose scores are shown beside an unfolded one."""
 
 
-def draw(choice: Choice, *, dark: bool) -> None:
+def draw(choice: Choice, looked: Looked) -> None:
     """The network for the picture that is looked at.
 
     A click in it draws it alone, at once, and only then the rest of the page.
     """
-    drawn = False
+    clicked = False
 
     @st.fragment
     def living() -> None:
-        nonlocal drawn
-        with frame.guarded():
-            looked, _ = feature_lab.look(feature_options.clicked(choice) if drawn else choice, dark=dark)
-            _draw(looked, choice.plan)
-        if drawn:
-            time.sleep(HEAD_START)
+        nonlocal clicked
+        if clicked and state.get(feature_options.GOING):
             st.rerun()
-        drawn = True
+        with frame.guarded():
+            now = feature_lab.look(feature_options.again(choice), dark=frame.is_dark())[0] if clicked else looked
+            _draw(now, choice.plan)
+        if clicked:
+            if feature_options.UNFOLDED.current():
+                time.sleep(HEAD_START)
+            st.rerun()
+        clicked = True
 
     living()
-    _go_on(choice)
+    _go_on(looked)
     _follow()
 
 
@@ -230,13 +233,12 @@ def _goes(looked: Looked) -> list[str]:
     return ["filters", "grad_cam"] if looked.layer.spatial else ["filters"]
 
 
-def _go_on(choice: Choice) -> None:
+def _go_on(looked: Looked) -> None:
     """To the page that was asked for."""
     to = state.get(feature_options.GOING)
     state.put(feature_options.GOING, None)
     if to is None or not state.get(state.SHELL):
         return
-    looked, _ = feature_lab.look(choice, dark=False)
     if to == "filters":
         set_filters(looked.layer.path, looked.unit)
     else:

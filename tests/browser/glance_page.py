@@ -13,7 +13,7 @@ import streamlit as st
 from explorer.images import SAMPLES, read_image
 from explorer.models import PRETRAINED, Classifier, load_pretrained
 from explorer.models.recipes import build
-from explorer.ui import feature_options, frame, glance_stage, links, state
+from explorer.ui import feature_lab, feature_options, frame, glance_stage, links, state
 from tests.models.networks import NETWORKS
 
 L = keras.layers
@@ -149,8 +149,9 @@ def top():
         visit = links.restore("feature_maps", feature_options.CONTROLS)
         frame.notes(visit.notes)
         choice = feature_options.choose(linked=visit.linked)
+        looked, _ = feature_lab.look(choice, dark=frame.is_dark())
         links.share("feature_maps", feature_options.CONTROLS)
-        glance_stage.draw(choice, dark=frame.is_dark())
+        glance_stage.draw(choice, looked)
 
 
 def main():

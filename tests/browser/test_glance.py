@@ -621,11 +621,39 @@ def test_a_dense_layer_behind_maps_is_told_map_by_map_and_each_cell_has_its_plac
     page.locator(".unit-body").press("ArrowDown")
     assert read(page, "dense_1", channel)["cell"]["number"] == (3 + 2) * 64 + second
     assert shown.get_by_test_id("unit-keras").text_content().endswith("✓")
+    shown.get_by_test_id("unit-flat-row").nth(3).focus()
+    assert read(page, "dense_1", channel)["cell"]["number"] == (3 + 2) * 64 + found["planes"][3]["channel"]
+    high = shown.bounding_box()["height"]
+    shown.get_by_test_id("unit-by-numbers").click()
+    assert shown.bounding_box()["height"] == high
+    shown.get_by_test_id("unit-by-maps").click()
+    assert read(page, "dense_1", channel)["cell"]["number"] == (3 + 2) * 64 + found["planes"][3]["channel"]
     shown.get_by_test_id("unit-by-numbers").click()
     assert len(read(page, "dense_1", channel)["terms"]) == 12
     assert focused(page) is not None
     tile(page, "dense_1", channel).click()
     page.get_by_test_id("unit-panel").wait_for(state="hidden")
+
+
+def test_two_quick_clicks_unfold_the_second_and_a_quick_escape_stays_with_what_was_clicked(visit):
+    page = visit("grey", whole=True)
+    first, second = shown_channels(page, "convolution_1")[2], shown_channels(page, "convolution_3")[4]
+    tile(page, "convolution_1", first).dispatch_event("click")
+    page.wait_for_timeout(60)
+    tile(page, "convolution_3", second).dispatch_event("click")
+    grown(unit(page, "convolution_3", second))
+    page.wait_for_url(lambda url: "convolution_3" in url)
+    see(page.locator(IDLE))
+    tile(page, "convolution_1", first).dispatch_event("click")
+    grown(unit(page, "convolution_1", first))
+    page.keyboard.press("Escape")
+    page.get_by_test_id("glance").get_by_test_id("unit-fold").dispatch_event("click")
+    page.get_by_test_id("unit-panel").wait_for(state="hidden")
+    page.wait_for_url(lambda url: "unfolded" not in url)
+    see(page.locator(IDLE))
+    found = parameters(page)
+    assert found.get("layer", "convolution_1") == "convolution_1"
+    assert found["channel"] == str(first)
 
 
 def test_a_finger_unfolds_looks_elsewhere_and_folds_and_the_phone_does_not_scroll_sideways(visit, new_page):

@@ -10,7 +10,7 @@ from explorer.activations import feature_maps
 from explorer.models import Classifier
 from explorer.models.graph import visits
 from explorer.overview import Amounts, shares
-from explorer.overview.flow import Kept
+from explorer.overview.flow import ONE_THREAD, Kept, Share, Weights
 from tests.models.networks import NETWORKS, classifier
 
 L = keras.layers
@@ -237,6 +237,24 @@ def test_every_build_of_network_folded_and_unfolded(name):
         for index, shown in enumerate(found.columns[1:], start=1):
             for parent in shown.column.parents:
                 assert any((edge.start, edge.end) == (parent, index) for edge in found.edges)
+
+
+@pytest.mark.parametrize("inputs", [30, 700])
+def test_a_share_goes_through_small_and_large_layers_alike(inputs):
+    rng = np.random.default_rng(4)
+    kernel = rng.normal(0, 1, (inputs, 600)).astype(np.float32)
+    size = rng.uniform(0, 1, inputs).astype(np.float32)
+    rows = np.zeros((2, 600), np.float32)
+    rows[[0, 1], [7, 400]] = 1
+    assert (2 * kernel.size > ONE_THREAD) == (inputs == 700)
+    weights = Weights(tf.constant(np.abs(kernel.T)), tf.constant(kernel.T))
+    total = np.abs(kernel).T @ size
+    for known in (None, total):
+        found = Share(rows, rows).through(weights, size, known)
+        for row, channel in enumerate((7, 400)):
+            np.testing.assert_allclose(found.size[row], np.abs(kernel[:, channel]) * size / total[channel], rtol=1e-4)
+            np.testing.assert_allclose(found.net[row], kernel[:, channel] * size / total[channel], rtol=1e-4, atol=1e-7)
+        np.testing.assert_allclose(found.size.sum(axis=1), 1, rtol=1e-4)
 
 
 def test_amounts_that_cancel_are_small():

@@ -87,11 +87,33 @@ def skip_to_the_head(inputs):
     return L.Add(name="scores")([L.GlobalAveragePooling2D(name="early")(x), L.GlobalAveragePooling2D(name="late")(y)])
 
 
+def enlarged(inputs):
+    """A transposed convolution reads a drawn column; a normalisation has no gain."""
+    x = L.Conv2D(4, 3, strides=2, padding="same", name="small")(inputs)
+    x = L.Conv2DTranspose(5, 3, strides=2, padding="same", name="large")(x)
+    x = L.BatchNormalization(scale=False, name="norm")(L.Conv2D(3, 3, name="conv")(x))
+    return head(L.GlobalAveragePooling2D(name="mean")(x))
+
+
+def adapted(inputs):
+    """A dense layer with a low-rank addition, whose kernel is a sum and no variable."""
+    return L.Dense(3, lora_rank=2, name="scores")(L.Flatten()(L.Conv2D(4, 3, name="conv")(inputs)))
+
+
+def one_cell(inputs):
+    return head(L.Flatten(name="flat")(L.Conv2D(20, 8, name="conv")(inputs)))
+
+
+def channels_first(inputs):
+    return head(L.Flatten(data_format="channels_first", name="flat")(L.Conv2D(4, 3, name="conv")(inputs)))
+
+
 BUILDS = {
     build.__name__: build
     for build in (
         rows, convolutional_head, one_convolution, other_axis, attention, two_outputs, leaking, before_the_sum,
-        squeezed, over_channels, laid_out_anew, normalised_scores, skip_to_the_head,
+        squeezed, over_channels, laid_out_anew, normalised_scores, skip_to_the_head, enlarged, adapted, one_cell,
+        channels_first,
     )
 }  # fmt: skip
 
@@ -244,3 +266,12 @@ def test_a_network_of_thousands_of_layers_is_planned():
         x = L.MaxPooling2D(1)(x)
     plan = overview.plan(keras.Model(inputs, head(x)))
     assert len(plan.stages) <= 9
+
+
+@pytest.mark.parametrize(("name", "told"), [("leaking", True), ("one_cell", False), ("channels_first", False)])
+def test_a_sum_is_told_map_by_map_where_the_row_keeps_the_maps_cells_in_order(name, told):
+    net = built(name)
+    found = trace.unfold(trace.wired(net, pixels_of(net)), "scores", 1)
+    assert found.form == "dense"
+    assert (found.flattened is not None) == told
+    assert (found.sources[0].place is None) == (name == "channels_first")

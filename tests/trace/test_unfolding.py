@@ -155,6 +155,6 @@ def test_no_more_is_told_than_may_be_sent(wiring):
     assert trace.unfold(wiring, path, 0, most_bytes=plane).flattened is None
     assert [len(trace.unfold(wiring, "second", 0, most_bytes=most).sources) for most in (1, 10**9)] == [2, 6]
     map_bytes, result_bytes = 8 * 8 * 4, 4 * 4 * 4
-    four = trace.unfold(wiring, "second", 0, most_bytes=4 * map_bytes + 2 * result_bytes)
+    four = trace.unfold(wiring, "second", 0, most_bytes=4 * map_bytes + 3 * result_bytes)
     assert (len(four.sources), four.others) == (4, 8)
     np.testing.assert_allclose(four.total, four.result, rtol=1e-4, atol=1e-2)
