@@ -50,11 +50,11 @@ def pass_rows(network: Classifier) -> list[Row]:
     for path, theirs in zip(spatial, predict(), strict=True):
         ours = activations.feature_maps(network, pixels[0], path)[path] if path == LAYER else None
         assert ours is None or np.allclose(ours, theirs, atol=1e-4)
-    forward = "one compiled forward pass"
+    against = "one compiled forward pass"
     return [
-        Row(f"one layer, {LAYER}", forward, interleaved(maps_of(LAYER), one_pass, REPEATS), 1.15),
-        Row(f"the overview's {len(shown)} columns", forward, interleaved(maps_of(*shown), one_pass, REPEATS), 2),
-        Row(f"all {len(spatial)} spatial layers, arrays on the host", forward,
+        Row(f"one layer, {LAYER}", against, interleaved(maps_of(LAYER), one_pass, REPEATS), 1.15),
+        Row(f"the overview's {len(shown)} columns", against, interleaved(maps_of(*shown), one_pass, REPEATS), 2),
+        Row(f"all {len(spatial)} spatial layers, arrays on the host", against,
             interleaved(maps_of(*spatial), one_pass, REPEATS), 3.5),
         Row(f"all {len(spatial)} spatial layers", "keras.Model(…, outputs).predict",
             interleaved(maps_of(*spatial), predict, REPEATS), 0.66),

@@ -213,7 +213,7 @@ def moves(page: object, places: list[tuple[float, float]]) -> list[float]:
 
 
 def unfolded(page: object, idle: object, path: str) -> float:
-    """Seconds from a click to the first frame with the channel's sums."""
+    """Seconds from a click to the first frame with the channel's sums, from which on they grow to their size."""
     taken = page.evaluate(UNFOLDED, path) / 1e3
     idle.wait_for()
     page.wait_for_timeout(300)
