@@ -254,7 +254,7 @@ class Glance {
   choose({ key, node, column, k }) {
     if (k < 0) return this.pick({ do: node.dataset.do, id: node.dataset.group });
     const { look, path, channels } = this.sent.columns[column];
-    if (look === "picture") return undefined;
+    if (look === "picture" && !path) return undefined;
     if (key === this.selected && this.isUnfolded()) return this.fold();
     this.selected = key;
     this.waiting = true;

@@ -90,7 +90,7 @@ class GlancePicture {
     if (column.tiles && column.channels.length) this.defs.append(...spriteFills(column, boxes[index].places[0], sprite));
     const nodes = column.channels.map((channel, k) => {
       const node = drawPlace(column, k, boxes[index].places[k], this.ink, sprite);
-      const plain = column.look === "picture";
+      const plain = column.look === "picture" && !column.path; // nothing prepares it, so there is nothing to unfold
       const attributes = { role: plain ? "img" : "button", tabindex: -1, "data-path": column.path, "data-channel": channel, "aria-label": this.spoken(column, k) };
       for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
       const stop = { key: `${column.path}#${channel}`, node, box: boxes[index].places[k], column: index, k, level: column.level };

@@ -57,7 +57,8 @@ class GlancePanel {
     this.words.textContent = `${column.path || column.title} · ${label}`;
     this.detail.textContent = column.details ? column.details[k] || "" : "";
     this.root.setAttribute("aria-label", `${column.title}, ${label}, unfolded`);
-    this.gradCam.hidden = column.look !== "maps";
+    this.filters.hidden = !unit.goes.includes("filters");
+    this.gradCam.hidden = !unit.goes.includes("grad_cam");
     this.root.hidden = false;
     let place = panelPlace(box, columnBox, view, 0, vertical);
     this.root.style.width = `${place.width}px`;

@@ -64,7 +64,7 @@ def draw(choice: Choice, looked: Looked) -> None:
         clicked = True
 
     living()
-    _go_on(looked)
+    _go_on(looked, choice.plan)
     _follow()
 
 
@@ -189,7 +189,7 @@ def _unfold(looked: Looked, plan: Plan, look: Look) -> dict[str, Any]:
         names |= {(path, at): name for at, name in enumerate(look.class_names)}
         unit = _of_class(unit, looked.classifier, channel)
         softmax = _softmax(looked, look, channel)
-    return {**glance_unit.sent(unit, names, softmax), "goes": _goes(looked)}
+    return {**glance_unit.sent(unit, names, softmax), "goes": _goes(looked, plan)}
 
 
 def _output(classifier: Classifier, index: int) -> int:
@@ -226,18 +226,18 @@ def _softmax(looked: Looked, look: Look, channel: int) -> dict[str, Any]:
     }
 
 
-def _goes(looked: Looked) -> list[str]:
-    """The pages that can be gone on to from here."""
-    if not state.get(state.SHELL):
+def _goes(looked: Looked, plan: Plan) -> list[str]:
+    """The pages that can be gone on to from here; the picture itself is nothing that they could show."""
+    if not state.get(state.SHELL) or looked.layer.path == plan.picture.told.path:
         return []
     return ["filters", "grad_cam"] if looked.layer.spatial else ["filters"]
 
 
-def _go_on(looked: Looked) -> None:
+def _go_on(looked: Looked, plan: Plan) -> None:
     """To the page that was asked for."""
     to = state.get(feature_options.GOING)
     state.put(feature_options.GOING, None)
-    if to is None or not state.get(state.SHELL):
+    if to not in _goes(looked, plan):
         return
     if to == "filters":
         set_filters(looked.layer.path, looked.unit)

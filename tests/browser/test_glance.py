@@ -843,10 +843,14 @@ def test_weights_that_are_no_numbers_do_not_break_the_page(visit):
 
 
 def test_the_picture_is_unfolded_into_what_prepares_it(visit):
-    page = visit(BUNDLED, layer="preprocessing", channel=2, unfolded=1)
+    page = visit(BUNDLED)
+    tile(page, "preprocessing", 2).click()
     grown(unit(page, "preprocessing", 2))
     shown = read(page, "preprocessing", 2)
     assert Expected(BUNDLED, "preprocessing", 2).agrees(shown) == "picture"
+    assert page.get_by_role("button", name="Grow this filter").is_hidden()
+    tile(page, "preprocessing", 2).click()
+    page.get_by_test_id("unit-panel").wait_for(state="hidden")
 
 
 @pytest.mark.slow
