@@ -18,6 +18,8 @@ MOST_BLOCKS = 400
 """Most blocks that are compared with their neighbours; of a network with more, several are joined as they come."""
 MOST = 9
 """Most columns between the picture and the classes while everything is folded."""
+LONGEST_TITLE = 22
+"""Letters of a title that tells both ends of what was joined."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,12 +307,20 @@ def _staged(blocks: list[Group], shapes: Mapping[str, Shape], most: int) -> list
 
 
 def _between(first: str, last: str) -> str:
-    """Both ends of what was joined; the last alone where Keras itself named the first.
+    """Both ends of what was joined, as short as can be; of names that Keras itself gave only what is needed.
 
-    >>> _between("block2", "block5"), _between("max_pooling2d_1", "mixed2")
-    ('block2–block5', 'mixed2')
+    >>> _between("block2", "block5"), _between("conv2d_1", "conv2d_2"), _between("Stem", "Block4")
+    ('block2–5', 'conv2d_1–2', 'Stem–Block4')
+    >>> _between("max_pooling2d_1", "mixed2"), _between("block_15", "global_average_pooling2d")
+    ('mixed2', 'block_15 …')
     """
-    return last if _by_keras(first) and not _by_keras(last) else f"{first}–{last}"
+    one, other = (re.fullmatch(r"(.*\D)(\d+)", name) for name in (first, last))
+    if one and other and one[1] == other[1]:
+        return f"{first}–{other[2]}"
+    if _by_keras(first) != _by_keras(last):
+        return last if _by_keras(first) else f"{first} …"
+    both = f"{first}–{last}"
+    return both if len(both) <= LONGEST_TITLE else f"{first} …"
 
 
 def _by_name(blocks: Sequence[Group], rule: Callable[[str], str], shapes: Mapping[str, Shape]) -> list[Group]:
