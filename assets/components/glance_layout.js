@@ -85,7 +85,7 @@ function columnsLayout(columns, groups, levels, width, withNotes, titles) {
   const single = columns.filter((column) => column.lanes < 2);
   const countsOf = (classes) => single.filter((column) => (column.look === "classes") === classes).map((column) => column.channels.length);
   const most = largestOf(countsOf(false), 4);
-  const budget = withinBounds(width * 0.5, 460, 600);
+  const budget = withinBounds(width * 0.49, 436, 600);
   const tallest = withinBounds(Math.floor(budget / most) - 5, GLANCE_TILE.narrowest, GLANCE_TILE.widest);
   const classes = withinBounds(width * 0.145, 128, 190);
   const { tile, gap, widths } = fitColumns(columns, levels, !groups.length, width - 2 * GLANCE_EDGE, tallest, classes);

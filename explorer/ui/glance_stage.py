@@ -47,7 +47,7 @@ def draw(choice: Choice, looked: Looked) -> None:
 
     A click in it draws it alone, at once, and only then the rest of the page.
     """
-    clicked = False
+    clicked, in_app = False, bool(state.get(state.SHELL))  # a fragment runs without the shell
 
     @st.fragment
     def living() -> None:
@@ -56,7 +56,7 @@ def draw(choice: Choice, looked: Looked) -> None:
             st.rerun()
         with frame.guarded():
             now = feature_lab.look(feature_options.again(choice), dark=frame.is_dark())[0] if clicked else looked
-            _draw(now, choice.plan)
+            _draw(now, choice.plan, in_app=in_app)
         if clicked:
             if feature_options.UNFOLDED.current():
                 time.sleep(HEAD_START)
@@ -68,7 +68,7 @@ def draw(choice: Choice, looked: Looked) -> None:
     _follow()
 
 
-def _draw(looked: Looked, plan: Plan) -> None:
+def _draw(looked: Looked, plan: Plan, *, in_app: bool) -> None:
     look = Look(
         dark=looked.dark,
         scale=feature_options.COLUMN_SCALE.current(),
@@ -81,7 +81,8 @@ def _draw(looked: Looked, plan: Plan) -> None:
     paths = [column["path"] for column in data["columns"]]
     data["selected"] = {"path": looked.layer.path, "channel": looked.channel} if looked.layer.path in paths else None
     unfolded = feature_options.UNFOLDED.current() and data["selected"] is not None
-    data["unit"] = _unit(looked, plan, look) if unfolded else None
+    goes = _goes(looked, plan, in_app=in_app)
+    data["unit"] = {**_unit(looked, plan, look), "goes": goes} if unfolded else None
     glance_components.glance(data, key=KEY, on_ask=feature_options.act)
 
 
@@ -189,7 +190,7 @@ def _unfold(looked: Looked, plan: Plan, look: Look) -> dict[str, Any]:
         names |= {(path, at): name for at, name in enumerate(look.class_names)}
         unit = _of_class(unit, looked.classifier, channel)
         softmax = _softmax(looked, look, channel)
-    return {**glance_unit.sent(unit, names, softmax), "goes": _goes(looked, plan)}
+    return glance_unit.sent(unit, names, softmax)
 
 
 def _output(classifier: Classifier, index: int) -> int:
@@ -226,9 +227,9 @@ def _softmax(looked: Looked, look: Look, channel: int) -> dict[str, Any]:
     }
 
 
-def _goes(looked: Looked, plan: Plan) -> list[str]:
+def _goes(looked: Looked, plan: Plan, *, in_app: bool) -> list[str]:
     """The pages that can be gone on to from here; the picture itself is nothing that they could show."""
-    if not state.get(state.SHELL) or looked.layer.path == plan.picture.told.path:
+    if not in_app or looked.layer.path == plan.picture.told.path:
         return []
     return ["filters", "grad_cam"] if looked.layer.spatial else ["filters"]
 
@@ -237,7 +238,7 @@ def _go_on(looked: Looked, plan: Plan) -> None:
     """To the page that was asked for."""
     to = state.get(feature_options.GOING)
     state.put(feature_options.GOING, None)
-    if to not in _goes(looked, plan):
+    if to not in _goes(looked, plan, in_app=bool(state.get(state.SHELL))):
         return
     if to == "filters":
         set_filters(looked.layer.path, looked.unit)
