@@ -57,6 +57,7 @@ class GlancePanel {
     this.words.textContent = `${column.path || column.title} · ${label}`;
     this.detail.textContent = column.details ? column.details[k] || "" : "";
     this.root.setAttribute("aria-label", `${column.title}, ${label}, unfolded`);
+    this.filters.textContent = unit.softmax ? "Grow this class" : "Grow this filter";
     this.filters.hidden = !unit.goes.includes("filters");
     this.gradCam.hidden = !unit.goes.includes("grad_cam");
     this.root.hidden = false;

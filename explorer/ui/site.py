@@ -81,7 +81,7 @@ PAGES = (
         "Feature maps",
         ":material/layers:",
         "Send a photo through a network that knows a thousand things, and look at what every layer makes of it.",
-        Thumbnail(ASSETS / "pages" / "feature_maps.png", "Maps of a cat's photo, from fine edges to coarse parts"),
+        Thumbnail(ASSETS / "pages" / "feature_maps.png", "A cat's photo on its way through a network: channels of each stage, and lines between them"),
     ),
     Entry(
         "pages/filters.py",
