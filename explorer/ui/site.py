@@ -81,7 +81,10 @@ PAGES = (
         "Feature maps",
         ":material/layers:",
         "Send a photo through a network that knows a thousand things, and look at what every layer makes of it.",
-        Thumbnail(ASSETS / "pages" / "feature_maps.png", "A cat's photo on its way through a network: channels of each stage, and lines between them"),
+        Thumbnail(
+            ASSETS / "pages" / "feature_maps.png",
+            "A cat's photo on its way through a network: channels of each stage, and lines between them",
+        ),
     ),
     Entry(
         "pages/filters.py",
