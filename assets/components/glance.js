@@ -13,6 +13,7 @@ class Glance {
     this.noMouse = window.matchMedia("(hover: none)");
     this.picture = new GlancePicture();
     this.panel = new GlancePanel((picked) => (picked.do === "fold" ? this.fold() : this.pick(picked)));
+    this.panel.root.addEventListener("pointerenter", () => this.pointAt(null));
     this.stage = element("div", { class: "glance-stage" }, this.picture.svg, this.panel.root);
     this.scroller = element("div", { class: "strip" }, this.stage);
     this.frame = element("div", { class: "strip-frame" }, this.scroller, this.scrollButton("back"), this.scrollButton("on"));
@@ -84,6 +85,7 @@ class Glance {
     this.sent = sent;
     this.notes ??= Boolean(sent.notes);
     this.selected = sent.selected ? `${sent.selected.path}#${sent.selected.channel}` : null;
+    if (sent.unit && !this.unit) this.pointed = null; // what was pointed at may lie under the panel now
     Object.assign(this, { unit: sent.unit, waiting: false });
     if (drawn !== this.drawn || themeOf(this.root).dark !== this.picture.ink.theme.dark) {
       this.drawn = drawn;

@@ -32,6 +32,11 @@ function unitStepRemark(step) {
   return /silu|swish|gelu|mish/i.test(step.name) ? ["far below 0 becomes 0"] : null;
 }
 
+/** The numbers of a normalisation with more digits than there is room for, a line each. */
+function unitExactly({ normalisation }) {
+  return normalisation ? Object.entries(normalisation).map(([name, value]) => `${name} ${unitShort(value, 7)}`) : [];
+}
+
 class UnitChain {
   /**
    * `at` is {x, y, right, map}: left end, middle of the first line, right end, side of the maps; `tight`
@@ -135,7 +140,7 @@ class UnitChain {
     const middle = x + width / 2;
     const title = pen.text(middle, y - high / 2 - 8, unitStepName(step), { anchor: "middle", weight: 600, size: 11.5, room: width + 14 });
     const box = pen.rect(x, y - high / 2, width, high, { rx: 7, fill: pen.theme.paper, stroke: pen.line });
-    const group = unitNode("g", {}, title, box, pen.hint(`${step.path}: ${step.name}`));
+    const group = unitNode("g", {}, title, box, pen.hint([`${step.path}: ${step.name}`, ...unitExactly(step)].join("\n")));
     this.root.append(group);
     if (step.normalisation) group.append(...this.formula(step, middle, y, width));
     else if (step.curve) group.append(...this.curve(step, index, x, y - high / 2, width, high));

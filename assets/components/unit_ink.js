@@ -128,11 +128,11 @@ class UnitPen {
     return unitNode("defs", {}, hatch, unitNode("marker", { id: `${this.name}-head`, ...box }, head));
   }
 
-  text(x, y, words, { size = 11, anchor = "start", weight, colour = this.ink, digits, italic, room, ...more } = {}) {
+  text(x, y, words, { size = 11, anchor = "start", weight, colour = this.ink, digits, italic, room, cut, ...more } = {}) {
     const style = `${digits ? `font-family: ${this.theme.digits}; ` : ""}font-variant-numeric: tabular-nums`;
     const look = { "font-size": size, "text-anchor": anchor, "font-weight": weight, "font-style": italic ? "italic" : null, fill: colour };
     const made = unitNode("text", { x, y, style, ...look, "pointer-events": "none", ...more });
-    made.textContent = room ? this.fitted(words, size, room, weight, digits) : words;
+    made.textContent = room ? this.fitted(words, size, room, weight, digits, cut) : words;
     return made;
   }
 
@@ -142,16 +142,17 @@ class UnitPen {
     return this.measure.measureText(words).width <= room;
   }
 
-  /** Words cut short where they are wider than the room for them. */
-  fitted(words, size, room, weight = 400, digits = false) {
+  /** Words cut short where they are wider than the room for them, at their end, or at the "start" that many share. */
+  fitted(words, size, room, weight = 400, digits = false, cut = "end") {
+    const shorter = (length) => (cut === "start" ? `…${words.slice(words.length - length).trimStart()}` : `${words.slice(0, length).trimEnd()}…`);
     if (this.fits(words, size, room, weight, digits)) return words;
     let [short, long] = [0, Math.min(words.length, 400)];
     while (short < long) {
       const half = Math.ceil((short + long) / 2);
-      if (this.fits(`${words.slice(0, half)}…`, size, room, weight, digits)) short = half;
+      if (this.fits(shorter(half), size, room, weight, digits)) short = half;
       else long = half - 1;
     }
-    return `${words.slice(0, short).trimEnd()}…`;
+    return shorter(short);
   }
 
   rect(x, y, width, height, more = {}) {

@@ -59,7 +59,7 @@ function unitLedgerLines(numbers, choose) {
       const label = source.place ? `channel ${channel} (${row}, ${col})` : source.name;
       const hint = source.place ? `${source.name}: channel ${channel}, row ${row}, column ${col}` : source.name;
       const pick = !dense && sources.length > 1 ? () => choose(index) : null;
-      lines.push({ role: "part", label, hint, detail, attributes, pick });
+      lines.push({ role: "part", label, cut: "start", hint, detail, attributes, pick });
     });
     const others = unit.others === 1 ? "the other one" : `the other ${unit.others.toLocaleString("en")}`;
     const together = { hint: `${others}: what they give together`, attributes: { "data-testid": "unit-rest" } };

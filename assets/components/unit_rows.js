@@ -59,7 +59,8 @@ class UnitRows {
   headings(y) {
     const { columns, map, pen, numbers } = this;
     const top = y - UNIT_NAME + 3;
-    this.root.append(unitHeading(pen, columns.input, top, map, numbers.sources.length > 1 ? "inputs" : "input", this.inputs.head));
+    const title = numbers.unit.others ? "strongest inputs" : numbers.sources.length > 1 ? "inputs" : "input";
+    this.root.append(unitHeading(pen, columns.input, top, map, title, this.inputs.head));
     if (numbers.form !== "convolution") return;
     this.root.append(unitHeading(pen, columns.kernel, top, columns.slice, "slice", this.weightScale));
     if (this.parted) this.root.append(unitHeading(pen, columns.part, top, map, "intermediate", this.partScale));
@@ -71,7 +72,7 @@ class UnitRows {
     const wide = numbers.form === "sum" || numbers.form === "product" ? Math.max(columns.end - columns.input, 130) : columns.end - columns.input;
     const wash = pen.rect(0, y - UNIT_NAME, wide + 16, map + UNIT_NAME + 5, { rx: 8, fill: pen.wash, opacity: 0 });
     const room = numbers.form === "convolution" ? wide : Math.max(wide, 150);
-    const name = pen.text(columns.input, y - 5, source.name, { size: 11, room, colour: pen.faint });
+    const name = pen.text(columns.input, y - 5, source.name, { size: 11, room, cut: "start", colour: pen.faint });
     const shape = { rows: source.height, cols: source.width };
     const given = { values: source.values, scale: this.inputs.of(source), name: source.name };
     const tile = new UnitTile(pen, { x: columns.input, y, side: map, ...shape, ...given });

@@ -3,7 +3,7 @@
 class UnitWaterfall {
   /**
    * `at` is {x, y, width, pitch, label, detail}: `label` and `detail` are the widths of the first two columns.
-   * `lines` are {role, label, detail: [value, weight], art, pitch, attributes, rule, hint, pick}; of the roles "part" adds,
+   * `lines` are {role, label, cut, detail: [value, weight], art, pitch, attributes, rule, hint, pick}; of the roles "part" adds,
    * "sum" is the sum, "step" and "told" only tell. `art(top)` draws something in a line, `pitch` is its own height.
    */
   constructor(pen, at, lines) {
@@ -32,7 +32,7 @@ class UnitWaterfall {
     const room = line.detail || !at.detail ? at.label : at.label + at.detail + 10;
     const wide = line.role === "step" || line.role === "told" ? this.right - at.x - 12 : room;
     const wash = pen.rect(at.x - 5, top + 0.5, at.width + 10, high - 1, { rx: 5, fill: pen.wash, opacity: 0 });
-    const label = pen.text(at.x, base, line.label, { size: 11.5, room: wide, weight: strong ? 600 : 400, colour: strong ? pen.ink : pen.faint });
+    const label = pen.text(at.x, base, line.label, { size: 11.5, room: wide, cut: line.cut, weight: strong ? 600 : 400, colour: strong ? pen.ink : pen.faint });
     const group = unitNode("g", {}, wash, label);
     if (line.hint) group.append(pen.hint(line.hint));
     if (line.detail) {

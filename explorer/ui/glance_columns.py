@@ -140,7 +140,7 @@ def _classes(shown: Shown, found: Glance, look: Look) -> dict[str, Any]:
     return {
         "look": "classes",
         "labels": [look.class_names[channel] for channel in shown.channels],
-        "details": [f"score {shown.values[channel]:.4g}" for channel in shown.channels],
+        "details": [f"logit {shown.values[channel]:.4g}".replace("-", "−") for channel in shown.channels],
         "values": [float(found.probabilities[channel]) for channel in shown.channels],
         "logits": [_finite(shown.values[channel]) for channel in shown.channels],
         "count": len(shown.values),
@@ -196,7 +196,7 @@ def _maps(shown: Shown, look: Look, common: Range | None) -> dict[str, Any]:
 
 def _words(shown: Shown, channel: int) -> str:
     values = shown.values[..., channel]
-    return f"{values.min():.3g} to {values.max():.3g} · {np.mean(values == 0):.0%} zeros"
+    return f"{values.min():.3g} to {values.max():.3g} · {np.mean(values == 0):.0%} zeros".replace("-", "−")
 
 
 def _ends(values: Floats) -> Range:

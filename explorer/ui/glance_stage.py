@@ -181,7 +181,7 @@ def _unit(looked: Looked, plan: Plan, look: Look) -> dict[str, Any]:
 def _unfold(looked: Looked, plan: Plan, look: Look) -> dict[str, Any]:
     wiring = cache.wiring(*looked.key, looked.classifier, looked.picture)
     path, channel = looked.layer.path, looked.channel
-    names = {(plan.picture.told.path, at): name for at, (name, _) in enumerate(look.colours)}
+    names = {(given, at): name for at, (name, _) in enumerate(look.colours) for given in ("", plan.picture.told.path)}
     is_class = path == plan.classes.told.path
     output = _output(looked.classifier, channel) if is_class else channel
     unit = unfold(wiring, path, output, most_bytes=MAX_UNFOLDED_BYTES)
