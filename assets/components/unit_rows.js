@@ -59,7 +59,7 @@ class UnitRows {
   headings(y) {
     const { columns, map, pen, numbers } = this;
     const top = y - UNIT_NAME + 3;
-    const title = numbers.unit.others ? "strongest inputs" : numbers.sources.length > 1 ? "inputs" : "input";
+    const title = numbers.unit.others ? "strongest" : numbers.sources.length > 1 ? "inputs" : "input";
     this.root.append(unitHeading(pen, columns.input, top, map, title, this.inputs.head));
     if (numbers.form !== "convolution") return;
     this.root.append(unitHeading(pen, columns.kernel, top, columns.slice, "slice", this.weightScale));

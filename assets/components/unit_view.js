@@ -1,6 +1,7 @@
 // One channel of a network unfolded into the very sums that made it: one SVG, drawn with attributes, that can be saved.
 
-const UNIT_NARROW = 600; // from here on down everything stands one below the other
+// From these widths on down everything stands one below the other.
+const UNIT_NARROW = { dense: 600, convolution: 500, others: 380 };
 
 class UnitView {
   constructor() {
@@ -14,7 +15,7 @@ class UnitView {
   /** Draws a channel; the place that was looked at, its pin and the chosen input stay while it is the same channel. */
   update(unit, { width, theme, notes, vertical }) {
     const font = this.root.isConnected ? getComputedStyle(this.root.parentNode).fontFamily : "sans-serif";
-    const room = { width: Math.floor(width), notes: Boolean(notes), vertical: Boolean(vertical) || width < UNIT_NARROW };
+    const room = { width: Math.floor(width), notes: Boolean(notes), vertical: Boolean(vertical) || width < (UNIT_NARROW[unit.form] || UNIT_NARROW.others) };
     const look = JSON.stringify([room, theme, font, unit.name, unit.path, unit.channel, unit.softmax]);
     const key = [look, unit.result, unit.total, ...unit.sources.map(({ values }) => values)];
     if (this.drawn && key.length === this.drawn.length && key.every((part, k) => part === this.drawn[k])) return;
