@@ -12,7 +12,7 @@ class Glance {
     Object.assign(this, { drawn: null, sprites: new Map(), pointed: null, focused: null, selected: null, unit: null, waiting: false, at: null, left: 0 });
     this.noMouse = window.matchMedia("(hover: none)");
     this.picture = new GlancePicture();
-    this.panel = new GlancePanel((picked) => (picked.do === "fold" ? this.fold() : this.pick(picked)));
+    this.panel = new GlancePanel((picked) => (picked.do === "fold" ? this.fold() : this.send(picked)));
     this.panel.root.addEventListener("pointerenter", () => this.pointAt(null));
     this.stage = element("div", { class: "glance-stage" }, this.picture.svg, this.panel.root);
     this.scroller = element("div", { class: "strip" }, this.stage);
@@ -254,14 +254,21 @@ class Glance {
   }
 
   choose({ key, node, column, k }) {
-    if (k < 0) return this.pick({ do: node.dataset.do, id: node.dataset.group });
-    const { look, path, channels } = this.sent.columns[column];
+    if (k < 0) return this.send({ do: node.dataset.do, id: node.dataset.group });
+    const { look, path } = this.sent.columns[column];
     if (look === "picture" && !path) return undefined;
     if (key === this.selected && this.isUnfolded()) return this.fold();
     this.selected = key;
     this.waiting = true;
     this.show();
-    return this.pick({ do: "unfold", path, channel: channels[k] });
+    return this.send({ do: "unfold" });
+  }
+
+  /** Sends what was done, and always which channel is selected: the page's own list of layers may not know it yet. */
+  send(picked) {
+    const selected = this.picture.stop(this.selected);
+    const { path, channels } = selected ? this.sent.columns[selected.column] : {};
+    return this.pick(selected ? { ...picked, path, channel: channels[selected.k] } : picked);
   }
 
   /** Whether the selected channel's sums are there, or on their way. */
@@ -275,7 +282,7 @@ class Glance {
     Object.assign(this, { unit: null, waiting: false });
     if (held) this.settle(this.selected, true);
     this.show();
-    this.pick({ do: "fold" });
+    this.send({ do: "fold" });
   }
 
   onKey(event) {

@@ -168,7 +168,6 @@ def choose(*, linked: bool) -> Choice:
         plan = cache.plan(classifier.key, classifier)
         first = plan.stages[0] if plan.stages else plan.classes
         picked = networks.pick_layer(LAYER, layers, first.told.path)
-        state.put(_AHEAD, None)
         if linked:
             state.put(_SEEN, None)
         chosen_name = state.get(state.NETWORK, "")
@@ -183,12 +182,10 @@ def choose(*, linked: bool) -> Choice:
 
 def act(asked: Asked) -> None:
     """Something was clicked in the picture of the whole network; what is looked at below follows."""
-    if (ahead := state.get(_AHEAD)) is not None:  # the browser still has the layer of before, and has sent it
-        open_at(*ahead)
+    if asked.path:  # of every click: the list of layers in the browser may still be at the one of before
+        open_at(asked.path, asked.channel)
     match asked.do:
         case "unfold":
-            open_at(asked.path, asked.channel)
-            state.put(_AHEAD, (asked.path, asked.channel))
             UNFOLDED.put(True)
         case "fold":
             UNFOLDED.put(False)
@@ -204,8 +201,6 @@ def again(choice: Choice) -> Choice:
     return replace(choice, layer=next((layer for layer in choice.layers if layer.path == path), choice.layer))
 
 
-_AHEAD = "_feature_maps_ahead"
-"""Layer and channel that were clicked, until the sidebar is drawn with them."""
 GOING = "_feature_maps_going"
 """The page that was asked for in the picture of the whole network, until it is gone to."""
 

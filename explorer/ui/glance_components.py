@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from explorer.ui.browser import picked, registered
@@ -47,7 +47,7 @@ class Asked:
 
     Attributes:
         do: unfold or fold a channel, open or close a group of layers, or go on to another page.
-        path: the layer of the channel.
+        path: the layer of the channel that is selected now; empty for none.
         channel: of it.
         group: the id of the group.
         to: the other page.
@@ -71,10 +71,10 @@ def asked(sent: object, columns: Sequence[Mapping[str, Any]], groups: Sequence[M
     >>> asked({"do": "open", "id": "0"}, columns, []).group, asked({"do": "close", "id": "0"}, columns, []) is None
     ('0', True)
     """
+    found: Asked | None
     match sent:
-        case {"do": "unfold", "path": str(path), "channel": int(channel)} if type(channel) is int:
-            shown = any(column["path"] == path and channel in column["channels"] for column in columns)
-            found = Asked("unfold", path, channel) if shown else None
+        case {"do": "unfold"}:
+            found = Asked("unfold")
         case {"do": "fold"}:
             found = Asked("fold")
         case {"do": "open", "id": str(group)}:
@@ -86,7 +86,11 @@ def asked(sent: object, columns: Sequence[Mapping[str, Any]], groups: Sequence[M
             found = Asked("go", to=to)
         case _:
             found = None
-    return found
+    match sent:
+        case {"path": str(path), "channel": int(channel)} if found is not None and type(channel) is int:
+            shown = any(column["path"] == path and channel in column["channels"] for column in columns)
+            found = replace(found, path=path, channel=channel) if shown else found
+    return None if found == Asked("unfold") else found
 
 
 def glance(data: Mapping[str, Any], *, key: str, on_ask: Callable[[Asked], None]) -> None:
