@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from explorer.errors import ModelError
 from explorer.images.sizing import fit
 from explorer.models.compiled import Compiled, CompiledFunctions
-from explorer.models.layers import final_activation, layer_paths, tap
+from explorer.models.graph import Visit, visits
+from explorer.models.layers import final_activation, tap
 from explorer.settings import MAX_CLASSES, MAX_NETWORK_SIDE
 
 DEFAULT_SIDE = 224
@@ -54,21 +55,23 @@ class Classifier:
 
         Raises:
             ModelError: the input is not one picture, the output not one row of numbers, the last activation
-                neither softmax nor sigmoid nor none, or there are too few or too many names.
+                neither softmax nor sigmoid nor none, a layer has its channels first, or there are too few or too
+                many names.
         """
-        paths = layer_paths(model)
-        if not paths:
+        every = visits(model)
+        if not every:
             raise ModelError("The network has no layers: its output is its input.")
         self.model = model
         self.class_names = tuple(class_names)
         self.name = name
         self.input_shape = _picture_shape(model)
-        self.output_path = paths[-1]
+        self.output_path = every[-1].path
         self.functions = CompiledFunctions()
         self.lock = self.functions.lock
         self._units = _output_units(model)
         self._activation = final_activation(model)
         _check_activation(self._activation, self._units)
+        _check_channels_last(every)
         _check_names(self.class_names, self._units)
         self.key = f"{name}-{_fingerprint(model, self.class_names)}"
 
@@ -214,6 +217,16 @@ def _check_activation(activation: str, units: int) -> None:
         )
     if units == 1 and activation == "softmax":
         raise ModelError("A softmax over one unit is always 1. End a network for two classes with a sigmoid.")
+
+
+def _check_channels_last(every: Sequence[Visit]) -> None:
+    """Everywhere a map is (height, width, channels); a *Flatten* only reads it in another order."""
+    for call in every:
+        if getattr(call.layer, "data_format", "") == "channels_first" and type(call.layer).__name__ != "Flatten":
+            raise ModelError(
+                f"The layer {call.path!r} has its channels first: maps here are (height, width, channels). "
+                'Build the network with data_format="channels_last".'
+            )
 
 
 def _check_names(names: Sequence[str], units: int) -> None:

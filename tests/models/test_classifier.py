@@ -152,6 +152,13 @@ def sequential(*layers, size=(4, 4, 3)):
         (sequential(L.Flatten(), L.Dense(2)), (1, 2), "have to be texts"),
         (sequential(L.Flatten(), L.Dense(2, "relu")), "ab", "last activation of the network is 'relu'"),
         (sequential(L.Flatten(), L.Dense(1, "softmax")), "ab", "softmax over one unit is always 1"),
+        (
+            sequential(
+                L.Permute((3, 1, 2)), L.Conv2D(2, 1, name="c", data_format="channels_first"), L.Flatten(), L.Dense(2)
+            ),
+            "ab",
+            r"The layer 'c' has its channels first: .+ data_format=\"channels_last\"\.",
+        ),
         (keras.Sequential([L.Dense(2)]), "ab", "does not know the size of its pictures"),
     ],
 )
