@@ -77,6 +77,19 @@ def see(found, timeout=None):
     found.wait_for(timeout=timeout)
 
 
+def fetch(page, name):
+    """Presses a button of a drawn page that hands out a file: the file's name, and where it has been saved.
+
+    A file asked for while the page is drawn anew would be another run's, which the server has already forgotten.
+    """
+    button = page.get_by_role("button", name=name)
+    see(button)
+    see(page.locator(IDLE))
+    with page.expect_download() as download:
+        button.click()
+    return download.value.suggested_filename, Path(download.value.path())
+
+
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

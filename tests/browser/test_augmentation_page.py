@@ -5,12 +5,11 @@ import io
 import json
 import re
 import zipfile
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from conftest import DESKTOP, IDLE, PHONE, see, watched_pages
+from conftest import DESKTOP, IDLE, PHONE, fetch, see, watched_pages
 from PIL import Image
 from test_datasets_page import contrast
 
@@ -141,9 +140,7 @@ def png(array):
 
 def saved(page, name):
     """The bytes of a file of the open Download tab."""
-    with page.expect_download() as download:
-        page.get_by_role("button", name=name).click()
-    return Path(download.value.path()).read_bytes()
+    return fetch(page, name)[1].read_bytes()
 
 
 def fits(page, box):

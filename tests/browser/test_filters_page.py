@@ -53,6 +53,14 @@ def grow(page):
     page.get_by_role("button", name="Grow", exact=True).click()
 
 
+def cells(page, many):
+    """The cells of the first grid, which are so many."""
+    found = page.locator(".channel-grid").first.locator("[data-channel]")
+    see(found.nth(many - 1))
+    assert found.count() == many
+    return found
+
+
 def link(page):
     found = {key: values[0] for key, values in parse_qs(urlsplit(page.url).query).items()}
     return {key.removeprefix("filters."): value for key, value in found.items()}
@@ -123,8 +131,6 @@ def test_a_click_in_the_atlas_grows_that_channel_on_the_page(person, address, st
     channel = cell.get_attribute("data-channel")
     before = count(steps)
     cell.click()
-    see(person.get_by_role("button", name="Stop"))
-    see(person.get_by_role("img", name=re.compile(r"pictures? at step \d+")))
     see(person.get_by_role("img", name=f"What has grown: channel {channel}"))
     see(person.locator(IDLE))
     assert count(steps) == before + 65  # the start and 64 steps
@@ -135,10 +141,9 @@ def test_a_click_in_the_atlas_grows_that_channel_on_the_page(person, address, st
 def test_grow_grows_and_a_click_in_the_grid_looks_closer(person, address):
     visit(person, address, QUICK)
     grow(person)
-    see(person.locator(".channel-grid[data-drawn]").first)
     see(person.get_by_role("img", name="What channel 0 looks for"))
-    assert person.locator(".channel-grid").first.locator("[data-channel]").count() == 4
-    person.locator(".channel-grid").first.locator("[data-channel='2']").click()
+    see(person.locator(IDLE))  # the grid is drawn anew once the growth has ended
+    cells(person, 4).and_(person.locator("[data-channel='2']")).click()
     see(person.get_by_role("img", name="What channel 2 looks for"))
     assert person.get_by_test_id("stException").count() == 0
 
@@ -180,7 +185,7 @@ def test_it_grows_live_and_stop_ends_it_within_a_frame(person, address, steps):
     made = count(steps) - before - 1  # without the start
     assert step <= made <= step + 1  # the page is drawn anew while the step that was being made comes to its end
     assert count(steps) <= at_click + 2  # one while the press was on its way
-    assert person.locator(".channel-grid").first.locator("[data-channel]").count() == 16
+    cells(person, 16)
 
 
 def test_another_choice_ends_it_too_and_what_has_grown_is_kept(person, address, steps):

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import numpy as np
 import pytest
-from conftest import DESKTOP, IDLE, see
+from conftest import DESKTOP, IDLE, fetch, see
 from PIL import Image
 
 from explorer import convolution, images
@@ -366,20 +366,18 @@ def test_downloads_are_the_computed_arrays(visit):
     expected = correlate(grey("chelsea"), [[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
     page.get_by_role("tab", name="Download").click()
     wait_for_link(page, preset="sobel-y", display="clipped", tab="download")
-    see(page.locator(IDLE))  # a download asked for while the page is drawn anew would be another run's
 
-    def fetch(label, name):
-        with page.expect_download() as waiting:
-            page.get_by_role("button", name=label).click()
-        assert waiting.value.suggested_filename == name
-        return waiting.value.path()
+    def saved(label, name):
+        found, file = fetch(page, label)
+        assert found == name
+        return file
 
-    array = np.load(fetch("Signed numbers, NPY", "result.npy"))
+    array = np.load(saved("Signed numbers, NPY", "result.npy"))
     assert array.dtype == np.float32
     assert array.shape == (300, 451, 1)
     np.testing.assert_allclose(array[..., 0], expected, atol=1e-2)
-    with Image.open(fetch("Result, PNG", "result.png")) as picture:
+    with Image.open(saved("Result, PNG", "result.png")) as picture:
         levels = np.asarray(picture.convert("RGB"), float)
     np.testing.assert_allclose(levels, np.repeat(np.clip(expected, 0, 255)[..., None], 3, axis=2), atol=0.51)
-    kernel = json.loads(fetch("Kernel, JSON", "kernel.json").read_text())
+    kernel = json.loads(saved("Kernel, JSON", "kernel.json").read_text())
     assert kernel["weights"] == [[-1, -2, -1], [0, 0, 0], [1, 2, 1]]
