@@ -17,6 +17,7 @@ with frame.page(
     choice = feature_options.choose(linked=visit.linked)
     frame.notes(choice.notes)
     looked, notes = feature_lab.look(choice, dark=frame.is_dark())
+    feature_lab.turn(looked)
     links.share("feature_maps", feature_options.CONTROLS)
 
     glance_stage.draw(choice, looked)

@@ -23,7 +23,8 @@ FLOW = (
     "layer passes its shares back.\n\n"
     r"$$ \text{flow}_{i \to o} = \sum_{r,c} \left| (w_{io} * x_i)_{r,c} \right| \qquad "
     r"\text{share}_{i \to o} = \frac{|w_{io}| \sum |x_i|}{\sum_j |w_{jo}| \sum |x_j|} $$"
-    "\n\nBlue adds to what it leads to, red takes away."
+    "\n\nBlue adds to what it leads to, red takes away. A line into a folded stage comes from the stage before it; the "
+    "sums of its channels name the layers inside."
 )
 
 

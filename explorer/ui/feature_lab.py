@@ -93,13 +93,20 @@ def look(choice: Choice, *, dark: bool) -> tuple[Looked, tuple[str, ...]]:
         notes += (f"The layer has the channels 0 to {values.shape[-1] - 1}, not {asked}; the most active is shown.",)
         feature_options.CHANNEL.put(None)
         asked = None
-    if asked is None and two_classes:
-        asked = 1
-    elif asked is None:
+    if asked is None:
         busiest = values.reshape(-1, values.shape[-1]).var(axis=0) if values.ndim > 1 else values
-        asked = int(busiest.argmax())
+        asked = 1 if two_classes else int(busiest.argmax())
+        feature_options.by_itself(choice.layer.path, asked)
     filters = overview.filters_of(choice.layer, choice.layers)
     return Looked(classifier, choice.layer, outputs, picture, (classifier.key, sha), dark, asked, filters), notes
+
+
+def turn(looked: Looked) -> None:
+    """Turn the grid to the page of a channel that has been clicked in the picture of the whole network."""
+    if feature_options.to_turn() and looked.layer.spatial:
+        order = maps.order(looked.values, feature_options.SORT.current())
+        place = int(np.flatnonzero(order == looked.unit)[0])
+        feature_options.PAGE.put(place // feature_options.PER_PAGE + 1)
 
 
 def classes(looked: Looked) -> list[tuple[int, str, float]]:

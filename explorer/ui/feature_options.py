@@ -183,7 +183,7 @@ def choose(*, linked: bool) -> Choice:
 def act(asked: Asked) -> None:
     """Something was clicked in the picture of the whole network; what is looked at below follows."""
     if asked.path:  # of every click: the list of layers in the browser may still be at the one of before
-        open_at(asked.path, asked.channel)
+        _select(asked.path, asked.channel, by_hand=asked.do == "unfold")
     match asked.do:
         case "unfold":
             UNFOLDED.put(True)
@@ -193,6 +193,28 @@ def act(asked: Asked) -> None:
             OPENED.toggle(asked.group)
         case "go":
             state.put(GOING, asked.to)
+
+
+def _select(path: str, channel: int, *, by_hand: bool) -> None:
+    """Look at a channel of the picture; one that nobody has chosen is not yet chosen by a click on something else."""
+    if path != LAYER.current():
+        open_at(path, channel)
+    elif by_hand or CHANNEL.current() is not None or (path, channel) != state.get(_BY_ITSELF):
+        CHANNEL.put(channel)
+    if by_hand:
+        state.put(_TURN, True)
+
+
+def by_itself(path: str, channel: int) -> None:
+    """Note the channel of a layer that is shown while nobody has chosen one."""
+    state.put(_BY_ITSELF, (path, channel))
+
+
+def to_turn() -> bool:
+    """Whether the grid of maps has to be turned to the page of a channel that has just been clicked."""
+    turn = bool(state.get(_TURN))
+    state.put(_TURN, False)
+    return turn
 
 
 def again(choice: Choice) -> Choice:
@@ -219,6 +241,8 @@ def open_channel(channel: int | None) -> None:
 
 
 _SEEN = "_feature_maps_seen"
+_BY_ITSELF = "_feature_maps_by_itself"
+_TURN = "_feature_maps_turn"
 
 
 def _forget_another_layers_channel(key: str, path: str) -> None:
