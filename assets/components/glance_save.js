@@ -8,7 +8,7 @@ function pictureText(svg, { paper, ink }, font, alt, height, extra) {
   for (const node of copy.querySelectorAll("[tabindex], .tile, .fold")) {
     for (const name of ["tabindex", "role", "aria-pressed"]) node.removeAttribute(name);
   }
-  for (const node of copy.querySelectorAll(".focus-ring")) node.remove();
+  for (const node of copy.querySelectorAll(".focus-ring, .fold > :not(text)")) node.remove(); // nothing folds on paper
   for (const [name, value] of Object.entries({
     xmlns: SVG_SPACE, width, height: tall, viewBox: `0 0 ${width} ${tall}`, "font-family": font, fill: cssColour(ink), role: "img",
   })) copy.setAttribute(name, value);

@@ -15,12 +15,13 @@ class UnitDense {
     this.heading = pen.text(UNIT_EDGE, 16, byMap ? "The sum, map by map" : "The sum, largest terms first", { size: 13, weight: 600 });
     this.root = unitNode("g", {}, this.heading);
     const at = { x: UNIT_EDGE, y: 48, width };
-    const flat = numbers.flat ? new UnitFlat(pen, numbers, { ...at, y: 78, height: numbers.sources.length * UNIT_TERM }, hands) : null;
     const lines = unitLedgerLines(numbers, () => {});
-    if (byMap) this.root.append(flat.root);
-    else this.terms(at, room, lines);
-    this.flat = byMap ? flat : null;
-    this.ledger = byMap ? flat.ledger : this.ledger;
+    const flat = numbers.flat ? new UnitFlatPlan(numbers, lines, { ...at, y: 78, height: numbers.sources.length * UNIT_TERM }) : null;
+    if (byMap) {
+      this.flat = new UnitFlat(pen, numbers, flat, hands);
+      this.ledger = this.flat.ledger;
+      this.root.append(this.flat.root);
+    } else this.terms(at, room, lines);
     if (numbers.flat) this.root.append(this.choice(width, byMap, hands));
     else if (room.notes) this.note(at, room);
     const { ledger } = this;
@@ -51,15 +52,7 @@ class UnitDense {
       const frame = pen.rect(x, 1, wide, high, { rx: 6, fill: on ? pen.wash : "transparent", stroke: on ? pen.line : pen.hair });
       const text = pen.text(x + wide / 2, 16, words, { anchor: "middle", size: 11, weight: on ? 600 : 400, colour: on ? pen.ink : pen.faint });
       const group = unitNode("g", { "aria-pressed": on, "data-testid": `unit-by-${words.toLowerCase()}` }, frame, text);
-      group.addEventListener("click", () => hands.show(picked));
-      group.addEventListener("keydown", (event) => {
-        if (event.key === "Enter" || event.key === " ") {
-          event.preventDefault();
-          event.stopPropagation();
-          hands.show(picked);
-        }
-      });
-      return pen.button(group, frame, `The sum by ${words.toLowerCase()}`);
+      return pen.press(group, frame, `The sum by ${words.toLowerCase()}`, () => hands.show(picked));
     };
     return unitNode("g", { role: "group", "aria-label": "What the sum is told by" }, button("Maps", 0, byMap, true), button("Numbers", 1, !byMap, false));
   }

@@ -1,40 +1,57 @@
 // A sum of a dense layer that reads maps, map by map: each map, the unit's weights laid out like it, their products, and
 // where a cell stands in the row of numbers that the maps are flattened to.
 
-const UNIT_FLAT = { pitch: 44, narrow: 58, tallest: 132, named: 56, strip: 7, gaps: 62, least: 18 };
+const UNIT_FLAT = { line: 22, pitch: 44, narrow: 58, tallest: 132, named: 56, strip: 7, gaps: 62, least: 18 };
 
 /** Whether a line of the plain ledger tells a single number, which stands in the maps here. */
 const unitIsTerm = ({ attributes }) => ["unit-term", "unit-rest"].includes(attributes["data-testid"]);
 
-class UnitFlat {
+/** Where everything of such a sum goes: known before it is drawn. */
+class UnitFlatPlan {
   /**
-   * `at` is {x, y, width, height}: where the ledger goes; `height` is what the lines of single numbers would take. `hands`
-   * is {seen, say(words)}: `seen` keeps the cell and the map that are looked at, {cell, chosen}, from drawing to drawing.
+   * `lines` are those of the plain ledger. `at` is {x, y, width, height}: where the ledger goes; `height` is what the lines
+   * of single numbers would take.
    */
-  constructor(pen, numbers, at, hands) {
-    Object.assign(this, { pen, numbers, flat: numbers.flat, hands, seen: hands.seen });
-    const { sources } = this.flat;
+  constructor(numbers, lines, at) {
+    const { sources, others } = numbers.flat;
     const narrow = at.width < 400;
+    Object.assign(this, { at, after: lines.filter((line) => !unitIsTerm(line)) });
     this.pitch = unitClip(Math.floor(at.height / sources.length), narrow ? UNIT_FLAT.narrow : UNIT_FLAT.pitch, UNIT_FLAT.tallest);
     this.named = this.pitch >= UNIT_FLAT.named; // the name stands over the map, not beside it
-    const label = this.named ? 0 : Math.min(66, at.width * 0.2);
-    const room = at.width - label - (narrow ? 132 : 170);
+    this.label = this.named ? 0 : Math.min(66, at.width * 0.2);
+    const room = at.width - this.label - (narrow ? 132 : 170);
     this.side = unitClip(Math.floor((room - UNIT_FLAT.gaps) / 3), UNIT_FLAT.least, this.pitch - (this.named ? 20 : 5));
     if (this.named) this.pitch = this.side + 24;
-    const detail = 3 * this.side + UNIT_FLAT.gaps;
-    this.left = at.x + label + (this.named ? 0 : 10);
-    this.columns = { map: this.left, strip: this.left + this.side + 24, weights: this.left + this.side + 46, products: this.left + 2 * this.side + 62 };
-    this.top = at.y;
+    const left = at.x + this.label + (this.named ? 0 : 10);
+    this.columns = { map: left, strip: left + this.side + 24, weights: left + this.side + 46, products: left + 2 * this.side + 62 };
+    this.bottom = at.y + sources.length * this.pitch + (this.after.length + (others ? 1 : 0)) * UNIT_FLAT.line + 24;
+  }
+
+  /** The place of the ledger. */
+  get ledger() {
+    return { ...this.at, pitch: UNIT_FLAT.line, label: this.label, detail: 3 * this.side + UNIT_FLAT.gaps };
+  }
+}
+
+class UnitFlat {
+  /**
+   * `plan` is a UnitFlatPlan. `hands` is {seen, say(words)}: `seen` keeps the cell and the map that are looked at,
+   * {cell, chosen}, from drawing to drawing.
+   */
+  constructor(pen, numbers, plan, hands) {
+    const { pitch, named, side, columns, after } = plan;
+    Object.assign(this, { pen, numbers, flat: numbers.flat, hands, seen: hands.seen, pitch, named, side, columns, after });
+    const { x, y, width } = plan.at;
+    this.top = y;
     this.scales();
     this.rows = [];
     this.seen.cell = this.seen.cell || this.strongest();
     this.joins = unitNode("g", { "pointer-events": "none" });
-    this.ledger = new UnitWaterfall(pen, { ...at, pitch: 22, label, detail }, this.lines());
+    this.ledger = new UnitWaterfall(pen, plan.ledger, this.lines());
     this.root = unitNode("g", { "data-testid": "unit-flat" }, this.headings(), this.ledger.root, this.strip(), this.joins);
-    this.told = pen.text(at.x, this.ledger.bottom + 16, "", { size: 11, room: at.width, "data-testid": "unit-cell" });
+    this.told = pen.text(x, this.ledger.bottom + 16, "", { size: 11, room: width, "data-testid": "unit-cell" });
     this.root.append(this.told);
-    this.bottom = this.ledger.bottom + 24;
-    this.roomForWords = at.width;
+    this.roomForWords = width;
   }
 
   scales() {
@@ -53,7 +70,7 @@ class UnitFlat {
   }
 
   lines() {
-    const { flat, numbers } = this;
+    const { flat } = this;
     const parts = flat.sources.map((source, index) => ({
       role: "part", label: this.named ? "" : source.name, hint: `${source.name}: ${source.height} × ${source.width}`, pitch: this.pitch,
       detail: ["", ""], art: (top) => this.row(source, top),
@@ -61,8 +78,7 @@ class UnitFlat {
     }));
     const label = flat.others === 1 ? "the other map" : `the other ${flat.others.toLocaleString("en")} maps`;
     const others = { role: "part", label, hint: `${label}: what they give together`, attributes: { "data-testid": "unit-rest" } };
-    const after = unitLedgerLines(numbers, () => {}).filter((line) => !unitIsTerm(line));
-    return [...parts, ...(flat.others ? [others] : []), ...after];
+    return [...parts, ...(flat.others ? [others] : []), ...this.after];
   }
 
   values(now) {

@@ -184,6 +184,20 @@ class UnitPen {
     return group;
   }
 
+  /** The same for one that does something when it is clicked, or Enter or Space pressed on it. */
+  press(group, frame, label, act) {
+    const pressed = (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      act();
+    };
+    group.addEventListener("click", pressed);
+    group.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === " ") pressed(event);
+    });
+    return this.button(group, frame, label);
+  }
+
   /** What the browser shows of a node when the pointer rests on it. */
   hint(words) {
     const title = unitNode("title");
