@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from conftest import DESKTOP, IDLE, PHONE, see
 
+from explorer.ui.feature_options import PER_PAGE
+
 PATIENCE = 90_000
 """For TensorFlow to wake and the network to load, on a busy machine; in milliseconds."""
 
@@ -37,7 +39,7 @@ def link(page):
     return {key.removeprefix("feature_maps."): value for key, value in found.items()}
 
 
-def wait_for_link(page, **choices):
+def wait_for_link(page, /, **choices):
     wanted = {f"feature_maps.{name}": value for name, value in choices.items()}
     page.wait_for_url(lambda url: {k: v[0] for k, v in parse_qs(urlsplit(url).query).items()} == wanted)
 
@@ -110,8 +112,25 @@ def test_a_click_on_a_channel_unfolds_it_the_panels_below_follow_and_back_undoes
     tile.click()
     see(page.get_by_test_id("unit"))
     see(page.get_by_role("heading", name="block5c_add · Add · 14 × 14 × 112"))
-    wait_for_link(page, layer="block5c_add", channel=channel, unfolded="1")
+    turned = int(channel) // PER_PAGE + 1
+    paging = {"page": str(turned)} if turned > 1 else {}
+    wait_for_link(page, layer="block5c_add", channel=channel, unfolded="1", **paging)
     see(page.get_by_role("img", name=f"Channel {channel} over the picture"))
+    see(page.locator(IDLE))
+    assert chosen_in_grid(page) == [int(channel)]
+    other = 3 - turned if turned < 3 else 1
+    page.get_by_label("Page of maps", exact=True).fill(str(other))
+    page.keyboard.press("Enter")
+    wait_for_link(page, layer="block5c_add", channel=channel, unfolded="1", **({"page": "2"} if other > 1 else {}))
+    see(page.locator(IDLE))
+    page.get_by_test_id("unit-fold").click()
+    wait_for_link(page, layer="block5c_add", channel=channel, **({"page": "2"} if other > 1 else {}))
+    see(page.locator(IDLE))
+    assert chosen_in_grid(page) == [], "folding has turned the page"
+    page.go_back()
+    see(page.get_by_test_id("unit"))
+    page.go_back()
+    wait_for_link(page, layer="block5c_add", channel=channel, unfolded="1", **paging)
     assert page.locator(".glance .base [aria-pressed=true]").get_attribute("data-channel") == channel
     assert page.get_by_role("button", name="Grow this filter").is_visible()
     page.go_back()

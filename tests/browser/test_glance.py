@@ -784,6 +784,7 @@ def test_a_stage_unfolds_and_folds_and_the_page_stays_where_it_is(visit):
     see(page.locator(".glance .fold[data-do=close][data-group='3']"))
     see(page.locator(IDLE))
     assert parameters(page)["opened"] == "3"
+    assert not {"layer", "channel", "page"} & set(parameters(page)), "nobody has chosen a channel yet"
     after = columns.evaluate_all("(found) => found.map((each) => each.dataset.id)")
     assert after == [each for old in before for each in (["3.0", "3.1"] if old == "3" else [old])]
     assert main.evaluate("(each) => each.scrollTop") == 90
