@@ -252,7 +252,8 @@ def channel(looked: Looked) -> None:
 
 def _to_filters(looked: Looked, label: str) -> None:
     """On to the pattern of the channel that is looked at."""
-    site.onward("filters", label, "feature_maps.to_filters", set_filters, (looked.layer.path, looked.unit))
+    chosen = (looked.layer.path, looked.unit)
+    site.onward("filters", label, "feature_maps.to_filters", set_filters, chosen, controls=filter_options.CONTROLS)
 
 
 def set_filters(path: str, number: int) -> None:

@@ -238,7 +238,19 @@ def _onward(seen: Seen) -> None:
     layer = seen.asked.layer
     with st.container(horizontal=True):
         site.onward(
-            "feature_maps", "Its feature maps", "filters.to_maps", feature_options.open_at, (layer.path, seen.channel)
+            "feature_maps",
+            "Its feature maps",
+            "filters.to_maps",
+            feature_options.open_at,
+            (layer.path, seen.channel),
+            controls=feature_options.CONTROLS,
         )
         if layer.spatial:
-            site.onward("grad_cam", "Grad-CAM here", "filters.to_grad_cam", attribution_options.open_at, (layer.path,))
+            site.onward(
+                "grad_cam",
+                "Grad-CAM here",
+                "filters.to_grad_cam",
+                attribution_options.open_at,
+                (layer.path,),
+                controls=attribution_options.CONTROLS,
+            )

@@ -20,6 +20,7 @@ from explorer.ui import (
     cache,
     feature_lab,
     feature_options,
+    filter_options,
     frame,
     glance_columns,
     glance_components,
@@ -242,9 +243,10 @@ def _go_on(looked: Looked, plan: Plan) -> None:
         return
     if to == "filters":
         set_filters(looked.layer.path, looked.unit)
+        site.go(to, filter_options.CONTROLS)
     else:
         attribution_options.open_at(looked.layer.path)
-    site.go(to)
+        site.go(to, attribution_options.CONTROLS)
 
 
 def _follow() -> None:

@@ -61,16 +61,26 @@ def _apply(controls: list[Control], link: Mapping[str, str]) -> list[str]:
 
 def share(page: str, controls: Iterable[Control]) -> None:
     """Write every choice that is not the default into the URL."""
+    link = ahead(page, controls)
+    repeated = any(len(st.query_params.get_all(key)) > 1 for key in st.query_params)
+    if dict(st.query_params) != link or repeated:
+        st.query_params.from_dict(link)
+
+
+def ahead(page: str, controls: Iterable[Control]) -> dict[str, str]:
+    """The link that a page has with its present choices, for another one that is about to go there.
+
+    The page then takes it for its own: written together with the page's name it is one entry of the browser's
+    history, and not a bare page and its choices.
+    """
     link: dict[str, str] = {}
     values: dict[str, Any] = {}
     for control in controls:
         value = values[control.key] = control.current()
         if value != control.initial():
             link[control.key] = control.text(value)
-    repeated = any(len(st.query_params.get_all(key)) > 1 for key in st.query_params)
-    if dict(st.query_params) != link or repeated:
-        st.query_params.from_dict(link)
     state.remember(page, link, values)
+    return link
 
 
 def reset(controls: Iterable[Control]) -> None:

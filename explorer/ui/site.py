@@ -1,6 +1,6 @@
 """The pages of the app: one entry each, from which the navigation and the home page's cards are drawn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer.device import describe
 from explorer.settings import ASSETS, ROOT
-from explorer.ui import state
+from explorer.ui import links, state
+from explorer.ui.controls import Control
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,13 @@ def _navigation() -> StreamlitPage:
 
 
 def onward(
-    page: str, label: str, key: str, prepare: Callable[..., None] | None = None, args: tuple[Any, ...] = ()
+    page: str,
+    label: str,
+    key: str,
+    prepare: Callable[..., None] | None = None,
+    args: tuple[Any, ...] = (),
+    *,
+    controls: Iterable[Control] = (),
 ) -> None:
     """A button that goes on to another page, with choices set there. A page that runs by itself has no way there.
 
@@ -143,15 +150,16 @@ def onward(
         key: of the button.
         prepare: sets the other page's controls.
         args: what ``prepare`` is given.
+        controls: all of the other page's, where they are at hand.
     """
-    entry = _entry(page)
-    if state.get(state.SHELL) and st.button(label, key=key, icon=entry.icon, on_click=prepare, args=args):
-        st.switch_page(entry.script)
+    icon = _entry(page).icon
+    if state.get(state.SHELL) and st.button(label, key=key, icon=icon, on_click=prepare, args=args):
+        go(page, controls)
 
 
-def go(page: str) -> None:
-    """On to another page, by its file's name."""
-    st.switch_page(_entry(page).script)
+def go(page: str, controls: Iterable[Control] = ()) -> None:
+    """On to another page, by its file's name; with its controls its choices are in the URL from the first moment."""
+    st.switch_page(_entry(page).script, query_params=links.ahead(page, controls) if controls else None)
 
 
 def _entry(page: str) -> Entry:

@@ -153,6 +153,10 @@ def test_an_unfolded_channel_leads_on_to_the_other_pages(visit, button, page_nam
     page.wait_for_url(re.compile(rf"{page_name}\.layer=block4c_add"))
     if page_name == "filters":
         page.wait_for_url(re.compile(r"filters\.channels=7"))
+    see(page.locator(IDLE))
+    page.go_back()
+    wait_for_link(page, layer="block4c_add", channel="7", unfolded="1")
+    see(page.get_by_test_id("unit"))
 
 
 def test_a_click_in_the_grid_changes_the_channel(visit):

@@ -18,8 +18,11 @@ def page():
     )
     if st.session_state.get("elsewhere"):
         state.enter("other")
+        if st.session_state["elsewhere"] == "on the way":
+            st.query_params.from_dict(links.ahead("toy", controls))
     else:
         visit = links.restore("toy", controls)
+        st.session_state["linked"] = visit.linked
         for note in visit.notes:
             st.info(note)
         st.caption(f"{visit.arrived} {[control.draw() for control in controls]}")
@@ -165,3 +168,17 @@ def test_nonsense_in_the_session_gives_the_default(value):
     at.session_state["toy.count"] = value
     assert shown(at.run()) == "[3, 'a', False]"
     assert url(at) == {}
+
+
+def test_a_page_that_is_gone_to_finds_its_link_written_and_takes_it_for_its_own(visit):
+    at = visit({"toy.count": "7"})
+    assert at.session_state["linked"]
+    at.session_state["elsewhere"] = "on the way"
+    at.session_state["toy.kind"] = "b"
+    at.run()
+    assert url(at) == {"toy.count": "7", "toy.kind": "b"}
+    at.session_state["elsewhere"] = ""
+    at.run()
+    assert shown(at) == "[7, 'b', False]"
+    assert url(at) == {"toy.count": "7", "toy.kind": "b"}
+    assert not at.session_state["linked"]

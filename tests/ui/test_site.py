@@ -18,8 +18,8 @@ class Drawn:
             options["on_click"](*options["args"])
         return self.pressed
 
-    def switch_page(self, script):
-        self.gone.append(script)
+    def switch_page(self, script, *, query_params):
+        self.gone.append((script, query_params))
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def test_a_press_sets_the_other_page_s_choices_and_goes_there(drawn, entry):
     drawn.pressed = True
     site.onward(entry.script.stem, "Go on", "page.to_there", lambda *values: prepared.append(values), ("conv", 3))
     assert prepared == [("conv", 3)]
-    assert drawn.gone == [ROOT / entry.file]
-    assert drawn.gone[0].is_file()
+    assert drawn.gone == [(ROOT / entry.file, None)]
+    assert drawn.gone[0][0].is_file()
     ((label, options),) = drawn.buttons
     assert (label, options["key"], options["icon"]) == ("Go on", "page.to_there", entry.icon)
 
@@ -53,7 +53,7 @@ def test_until_it_is_pressed_the_page_stays_and_nothing_is_set(drawn):
 def test_there_need_not_be_anything_to_set(drawn):
     drawn.pressed = True
     site.onward("grad_cam", "Go on", "page.to_there")
-    assert drawn.gone == [ROOT / "pages" / "grad_cam.py"]
+    assert drawn.gone == [(ROOT / "pages" / "grad_cam.py", None)]
 
 
 def test_a_page_that_runs_by_itself_has_no_way_on(drawn, monkeypatch):
@@ -66,3 +66,13 @@ def test_a_page_that_runs_by_itself_has_no_way_on(drawn, monkeypatch):
 def test_a_page_that_there_is_not_is_no_silent_nothing(drawn):
     with pytest.raises(StopIteration):
         site.onward("nowhere", "Go on", "page.to_there")
+
+
+def test_where_the_other_page_s_controls_are_at_hand_its_choices_go_along(drawn, monkeypatch):
+    controls = (object(),)
+    asked = []
+    monkeypatch.setattr(site.links, "ahead", lambda *given: asked.append(given) or {"filters.layer": "stem"})
+    drawn.pressed = True
+    site.onward("filters", "Go on", "page.to_there", controls=controls)
+    assert asked == [("filters", controls)]
+    assert drawn.gone == [(ROOT / "pages" / "filters.py", {"filters.layer": "stem"})]
