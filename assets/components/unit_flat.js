@@ -35,8 +35,8 @@ class UnitFlatPlan {
 
 class UnitFlat {
   /**
-   * `plan` is a UnitFlatPlan. `hands` is {seen, say(words)}: `seen` keeps the cell and the map that are looked at,
-   * {cell, chosen}, from drawing to drawing.
+   * `plan` is a UnitFlatPlan. `hands` is {seen, say(words)}: `seen` keeps the cell and the map that are looked at, and
+   * whether a pointer that passes leaves them, {cell, chosen, pinned}, from drawing to drawing.
    */
   constructor(pen, numbers, plan, hands) {
     const { pitch, named, side, columns, after } = plan;
@@ -103,9 +103,16 @@ class UnitFlat {
       tile.mark(1, 1);
       tile.hit.setAttribute("style", "cursor: crosshair; touch-action: none");
       tile.hit.setAttribute("data-testid", "unit-flat-map");
-      const look = (event) => this.lookAt(tile.cellUnder(event), index);
+      const look = (event) => {
+        const drags = event.pointerType !== "mouse" && event.buttons;
+        if (!this.seen.pinned || drags) this.lookAt(tile.cellUnder(event), index);
+      };
       tile.hit.addEventListener("pointermove", look);
       tile.hit.addEventListener("pointerdown", look);
+      tile.hit.addEventListener("click", (event) => {
+        event.stopPropagation();
+        this.pin(tile.cellUnder(event), index);
+      });
     }
     this.rows.push({ tiles, middle });
     const sign = (x, text) => pen.text(x, middle + 4, text, { anchor: "middle", size: 13, colour: pen.faint });
@@ -163,6 +170,15 @@ class UnitFlat {
     this.hands.say(this.told.textContent);
   }
 
+  /** Keeps a cell where it is; the pinned one is freed. */
+  pin(cell, chosen) {
+    const { seen } = this;
+    const again = seen.pinned && cell.row === seen.cell.row && cell.col === seen.cell.col && chosen === seen.chosen;
+    Object.assign(seen, { cell, chosen, pinned: !again });
+    this.show();
+    this.hands.say(this.told.textContent);
+  }
+
   onKey(event) {
     const [rows, cols] = this.flat.shape;
     const to = keyMove(event, this.seen.cell, rows, cols);
@@ -204,12 +220,13 @@ class UnitFlat {
     const number = this.numberOf(cell, source.channel);
     const product = `${unitShort(source.values[k], 3)} × ${unitShort(source.weights[k], 3)} = ${unitShort(source.products[k], 3)}`;
     const where = `row ${cell.row}, column ${cell.col}`;
+    const pinned = this.seen.pinned ? " (pinned)" : "";
     const words = [
-      `${source.name}, ${where} is number ${number.toLocaleString("en")} of ${this.length.toLocaleString("en")}: ${product}`,
-      `${where} is number ${number.toLocaleString("en")}: ${product}`,
+      `${source.name}, ${where} is number ${number.toLocaleString("en")} of ${this.length.toLocaleString("en")}: ${product}${pinned}`,
+      `${where} is number ${number.toLocaleString("en")}: ${product}${pinned}`,
     ];
     const shape = { "data-number": number, "data-value": source.values[k], "data-weight": source.weights[k], "data-product": source.products[k] };
-    unitSet(this.told, { ...shape, "data-row": cell.row, "data-col": cell.col });
+    unitSet(this.told, { ...shape, "data-row": cell.row, "data-col": cell.col, "data-pinned": Boolean(this.seen.pinned) });
     this.told.textContent = this.pen.fits(words[0], 11, this.roomForWords) ? words[0] : words[1];
   }
 }

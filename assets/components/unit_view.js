@@ -9,7 +9,7 @@ class UnitView {
     this.live = unitNode("text", { "font-size": 1, fill: "none", role: "status", "aria-live": "polite" });
     this.drawn = null;
     this.byMap = true;
-    this.seen = { cell: null, chosen: 0 };
+    this.seen = { cell: null, chosen: 0, pinned: false };
   }
 
   /** Draws a channel; the place that was looked at, its pin and the chosen input stay while it is the same channel. */
@@ -28,7 +28,7 @@ class UnitView {
     const inside = same && this.at.row < rows && this.at.col < cols;
     if (!inside) [this.at, this.pinned] = [{ row: unitClip(unit.at[0], 0, rows - 1), col: unitClip(unit.at[1], 0, cols - 1) }, false];
     if (!same || this.chosen >= unit.sources.length) this.chosen = 0;
-    if (!same) this.seen = { cell: null, chosen: 0 };
+    if (!same) this.seen = { cell: null, chosen: 0, pinned: false };
     this.draw(new UnitPen(theme, font), room);
   }
 

@@ -623,11 +623,23 @@ def test_a_dense_layer_behind_maps_is_told_map_by_map_and_each_cell_has_its_plac
     assert shown.get_by_test_id("unit-keras").text_content().endswith("✓")
     shown.get_by_test_id("unit-flat-row").nth(3).focus()
     assert read(page, "dense_1", channel)["cell"]["number"] == (3 + 2) * 64 + found["planes"][3]["channel"]
+    pinned = maps.nth(7).bounding_box()
+    centre = (pinned["x"] + pinned["width"] / 2, pinned["y"] + pinned["height"] / 2)
+    page.mouse.click(*centre)
+    kept, told = (3 + 1) * 64 + found["planes"][2]["channel"], shown.get_by_test_id("unit-cell")
+    assert read(page, "dense_1", channel)["cell"]["number"] == kept
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.1 * box["height"])
+    assert told.text_content().endswith("(pinned)")
+    assert read(page, "dense_1", channel)["cell"]["number"] == kept
+    page.mouse.click(*centre)
+    assert not told.text_content().endswith("(pinned)")
+    shown.get_by_test_id("unit-flat-row").nth(3).focus()
+    page.locator(".unit-body").press("ArrowDown")
     high = shown.bounding_box()["height"]
     shown.get_by_test_id("unit-by-numbers").click()
     assert shown.bounding_box()["height"] == high
     shown.get_by_test_id("unit-by-maps").click()
-    assert read(page, "dense_1", channel)["cell"]["number"] == (3 + 2) * 64 + found["planes"][3]["channel"]
+    assert read(page, "dense_1", channel)["cell"]["number"] == (2 * 3 + 1) * 64 + found["planes"][3]["channel"]
     shown.get_by_test_id("unit-by-numbers").click()
     assert len(read(page, "dense_1", channel)["terms"]) == 12
     assert focused(page) is not None
