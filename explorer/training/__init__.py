@@ -3,7 +3,9 @@
 from explorer.errors import RunError
 from explorer.training.config import OPTIONS, OWN, TrainConfig
 from explorer.training.launching import Spare
-from explorer.training.runs import Run, any_active, check_network, list_runs, open_run, start
+from explorer.training.limits import check_network
+from explorer.training.run import Run
+from explorer.training.runs import any_active, list_runs, open_run, start
 from explorer.training.story import ENDED, Status, Steered, Story
 
 __all__ = [

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from explorer.training.runs import Run
+from explorer.training.run import Run
 from explorer.training.story import FIGURES
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from explorer.training.exports import history_csv, tensorboard_zip
 from explorer.training.folder import EventWriter
-from explorer.training.runs import Run
+from explorer.training.run import Run
 
 RUN_ID = "20260101-120000-0123abcd"
 

@@ -12,7 +12,7 @@ from explorer import settings
 from explorer.augmentation import Augmentation, feeds
 from explorer.blocks import Block
 from explorer.models.recipes import build
-from explorer.training import checkpoints, learning
+from explorer.training import checkpoints, learning, reporting
 from explorer.training.folder import EventWriter, Wish
 from tests.training.conftest import CONFIG, STACK, begin, tiny, told
 
@@ -42,8 +42,8 @@ class KilledError(BaseException):
 def when(monkeypatch):
     """Does something right after an event, which is told of every batch: ``when["batch", 2, 3] = …``."""
     plans = {}
-    monkeypatch.setattr(learning, "TELL_SECONDS", 0)
-    monkeypatch.setattr(learning, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(reporting, "TELL_SECONDS", 0)
+    monkeypatch.setattr(reporting, "LOOK_SECONDS", 0)
     write = EventWriter.write
 
     def writing(self, event, **values):
@@ -356,13 +356,13 @@ def test_another_rate_is_obeyed_with_the_next_batch_and_the_schedule_goes_on_fro
     The rate of an epoch is that of its last step; that of a batch's event is the next one's.
     """
     config = CONFIG.but(optimizer="sgd", schedule="exponential", exponential_decay=0.8, epochs=4)
-    folder, taken, end = begin(runs_dir, config), [], learning.Reporter.on_train_batch_end
+    folder, taken, end = begin(runs_dir, config), [], reporting.Reporter.on_train_batch_end
 
     def ending(self, batch, logs=None):
         taken.append(float(self.model.optimizer.learning_rate))
         end(self, batch, logs)
 
-    monkeypatch.setattr(learning.Reporter, "on_train_batch_end", ending)
+    monkeypatch.setattr(reporting.Reporter, "on_train_batch_end", ending)
     when["batch", 2, 2] = lambda: folder.put_wish(Wish("run", 0.5, 1))
     when["batch", 3, 1] = lambda: folder.put_wish(Wish("stop", 0.5, 1))
     train(folder)
@@ -588,14 +588,14 @@ def test_old_epochs_make_room_and_a_run_too_large_ends(runs_dir, monkeypatch):
 def test_speed_and_time_left_do_not_jump_where_an_epoch_begins(runs_dir, monkeypatch):
     """A clock of our own: a batch takes 1 s, and before the first one of each epoch 100 s go by."""
     clock = [0.0]
-    monkeypatch.setattr(learning.time, "monotonic", lambda: clock[0])
-    begin_batch = learning.Reporter.on_train_batch_begin
+    monkeypatch.setattr(reporting.time, "monotonic", lambda: clock[0])
+    begin_batch = reporting.Reporter.on_train_batch_begin
 
     def passing(self, batch, logs=None):
         clock[0] += 1.0 if batch else 101.0
         begin_batch(self, batch, logs)
 
-    monkeypatch.setattr(learning.Reporter, "on_train_batch_begin", passing)
+    monkeypatch.setattr(reporting.Reporter, "on_train_batch_begin", passing)
     story = train(begin(runs_dir, CONFIG.but(epochs=4)))
     first, *later = story.batches
     assert first["images_per_second"] is None  # nothing is known yet

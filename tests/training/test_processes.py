@@ -12,7 +12,7 @@ import pytest
 
 from explorer.blocks import Block
 from explorer.errors import RunError
-from explorer.training import Run, Spare, checkpoints, learning, list_runs, open_run, runs, start
+from explorer.training import Run, Spare, checkpoints, learning, list_runs, open_run, start
 from explorer.training.folder import EventWriter, Folder, process_lives
 from explorer.training.story import DEAD, Story
 from tests.training.conftest import CONFIG, begin, tiny, told
@@ -83,7 +83,7 @@ APP = """
 def test_the_app_is_killed_two_visitors_train_on_and_a_third_who_waits_begins(runs_dir, monkeypatch, left):
     """Nobody but the process that ends is there to let the third begin."""
     monkeypatch.setenv("EXPLORER_RUNS_AT_ONCE", "2")
-    monkeypatch.setattr(runs, "STOP_SECONDS", PATIENCE)
+    monkeypatch.setattr("explorer.training.run.STOP_SECONDS", PATIENCE)
     app = program(APP)
     lines = [app.stdout.readline().split() for _ in range(3)]
     dead(app)

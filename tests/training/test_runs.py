@@ -422,7 +422,7 @@ def test_a_deleted_run_is_gone(runs_dir):
 
 
 def test_one_that_does_not_stop_is_not_deleted(runs_dir, monkeypatch):
-    monkeypatch.setattr(runs, "STOP_SECONDS", 0.2)
+    monkeypatch.setattr("explorer.training.run.STOP_SECONDS", 0.2)
     folder = begin(runs_dir)
     run = Run(folder.path)
     say(run, "started", epoch=1, step=0)
