@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.augmentation.survival import SIDE, Images
+from explorer.augmentation.edges import SIDE, Images
 
 GLYPHS = "bdpqnuszE369MWNOXATH"
 """What :func:`glyphs` draws. A mirror makes d of b and 3 of E; half a turn p of d, u of n, 9 of 6 and W of M."""

@@ -10,50 +10,22 @@ one.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from explorer.augmentation import applying, drawing
 from explorer.augmentation.drawing import Drawn
+from explorer.augmentation.edges import Floats, Images, edges_of
+from explorer.augmentation.neighbours import Crowd, Labels, Looks, crowd_of, look
 from explorer.augmentation.policy import Augmentation, check_seed
 from explorer.augmentation.registry import BATCH, SUPPLEMENTS, TRANSFORMS
-from explorer.errors import AugmentationError
-from explorer.images.pixels import to_grey
 
-Images = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-Labels = NDArray[np.integer[Any]]
 Report = Callable[[float], object] | None
 """Told how much is done, 0 to 1; None where nobody asks."""
-
-SIDE = 28
-"""Pixels of the longer side that pictures are made to have."""
-BLUR = 1.0
-"""Standard deviation of the blur that follows, in pixels."""
-CELL = 2
-"""Pixels of a cell's side: directions of edges are averaged in cells."""
-REACH = 2
-"""Cells by which a picture is shifted at most, either way, to lie best on another."""
-MOST_NEIGHBOURS = 2_000
-"""Pictures among which neighbours are looked for."""
-NEIGHBOUR_BYTES = 400_000_000
-"""Bytes of pictures that are read to find neighbours among them."""
-FEWEST_NEIGHBOURS = 200
-"""As many are read even if they are larger."""
-NEAR = 1.4
-"""A changed picture may be so many times as far from its look-alike as that one is from the nearest of its class."""
-VOTERS = 3
-"""So many of its nearest neighbours have to be of one other class: a single odd picture convinces nobody."""
-SAME = 0.01
-"""Distances below this are no difference: 1 − cosine."""
-NOWHERE = np.float32(-2)
-"""The likeness to a picture that does not count; less than any cosine."""
 
 SURE = 0.01
 """A share has risen if a rise like it would come by accident with a lower probability."""
@@ -242,12 +214,12 @@ def survival(
     """
     tell = report or (lambda _: None)
     names = _names(class_names)
-    crowd = _crowd(images, labels, names, pictures, check_seed(seed))
+    crowd = crowd_of(images, labels, names, pictures, check_seed(seed))
     tell(0.3)
-    before = _look(crowd, crowd.edges[crowd.asked])
+    before = look(crowd, crowd.edges[crowd.asked])
     tell(0.6)
     drawn = _draw(policy, crowd, seed)
-    after = _look(crowd, _changed(policy, crowd, drawn))
+    after = look(crowd, _changed(policy, crowd, drawn))
     tell(1.0)
     lost = np.flatnonzero(~before.lost & after.lost).tolist()
     best_first = sorted(lost, key=lambda place: (not after.convincing[place], -after.margin[place], place))
@@ -303,13 +275,13 @@ def blame(
         AugmentationError: as :func:`survival`.
     """
     tell = report or (lambda _: None)
-    crowd = _crowd(images, labels, _names(class_names), pictures, check_seed(seed))
-    before = _look(crowd, crowd.edges[crowd.asked])
+    crowd = crowd_of(images, labels, _names(class_names), pictures, check_seed(seed))
+    before = look(crowd, crowd.edges[crowd.asked])
     found = []
     parts = alone(policy)
     for done, (parameter, part) in enumerate(parts.items(), 1):
         tell(done / (len(parts) + 1))
-        after = _look(crowd, _changed(part, crowd, _draw(part, crowd, seed)))
+        after = look(crowd, _changed(part, crowd, _draw(part, crowd, seed)))
         shares = [float(flags.mean()) for flags in (before.lost, after.lost, before.convincing, after.convincing)]
         shares.append(_accident(before.convincing, after.convincing))
         found.append(Blame(parameter, len(crowd.asked), *shares))
@@ -329,213 +301,25 @@ def alone(policy: Augmentation) -> dict[str, Augmentation]:
     return {name: Augmentation(**{**more, name: getattr(policy, name)}) for name in acting}
 
 
-@dataclass(frozen=True, eq=False)
-class _Crowd:
-    """The pictures among which neighbours are looked for, M of them.
-
-    Attributes:
-        images: all that were given.
-        rows: int (M,), places of the chosen ones among them.
-        labels: int (M,), their classes.
-        edges: float32 (M, h, w, 2), their edges.
-        asked: int (Q,), places among the chosen of those that are changed; each has another one of its class.
-    """
-
-    images: Images
-    rows: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    edges: Floats
-    asked: NDArray[np.int64]
-
-    def label(self, place: int) -> int:
-        """Class of a picture that is changed."""
-        return int(self.labels[self.asked[place]])
-
-
-@dataclass(frozen=True, eq=False)
-class _Looks:
-    """What Q pictures look like.
-
-    Attributes:
-        own: float32 (Q,), likeness to the nearest other picture of the same class.
-        other: float32 (Q,), likeness to the nearest picture of any other class.
-        nearest: int (Q,), place of that one in the crowd.
-        convincing: bool (Q,), as of an :class:`Example`.
-    """
-
-    own: Floats
-    other: Floats
-    nearest: NDArray[np.int64]
-    convincing: NDArray[np.bool_]
-
-    @property
-    def margin(self) -> Floats:
-        """How much nearer the other class is than the own one."""
-        return self.other - self.own
-
-    @property
-    def lost(self) -> NDArray[np.bool_]:
-        """Whether the own class is not the nearest. A picture without edges is near to nothing, so lost."""
-        return self.other >= self.own
-
-
-def _crowd(images: Images, labels: Labels, names: Sequence[str], pictures: int, seed: int) -> _Crowd:
-    """The chosen pictures and their edges.
-
-    Raises:
-        AugmentationError: there are too few pictures or classes, or the arrays do not go together.
-    """
-    labels = np.asarray(labels)
-    _check(images, labels, names, pictures)
-    most = max(FEWEST_NEIGHBOURS, min(MOST_NEIGHBOURS, NEIGHBOUR_BYTES // math.prod(images.shape[1:])))
-    rows = np.random.default_rng(seed).permutation(len(images))[:most]
-    classes = labels[rows].astype(np.int64)
-    asked = np.flatnonzero(np.bincount(classes)[classes] > 1)[:pictures]
-    if not len(asked) or len(np.unique(classes)) < 2:
-        raise AugmentationError(
-            "To see whether labels survive there have to be pictures of two or more classes, and two or more of one."
-        )
-    return _Crowd(images, rows, classes, _edges(images[row] for row in rows), asked)
-
-
-def _check(images: Images, labels: Labels, names: Sequence[str], pictures: int) -> None:
-    shape = np.shape(images)
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or shape[3:] not in {(1,), (3,)} or 0 in shape:
-        kind = getattr(images, "dtype", "no array")
-        raise AugmentationError(f"Pictures are uint8 (N, H, W, 1 or 3), one or more; these are {kind} of {shape}.")
-    if labels.shape != shape[:1] or labels.dtype.kind not in "iu":
-        raise AugmentationError(
-            f"Each of the {shape[0]:,} pictures needs one whole number as its label; the labels are {labels.dtype} of "
-            f"the shape {labels.shape}."
-        )
-    if len(names) < 2:
-        raise AugmentationError(f"Two or more classes are needed to mistake one for another; there are {len(names)}.")
-    if labels.min() < 0 or labels.max() >= len(names):
-        raise AugmentationError(
-            f"The labels go from {labels.min()} to {labels.max()}; with {len(names)} classes they are 0 to "
-            f"{len(names) - 1}."
-        )
-    whole = isinstance(pictures, int | np.integer) and not isinstance(pictures, bool)
-    if not whole or not 1 <= pictures <= MOST_NEIGHBOURS:
-        raise AugmentationError(f"pictures is {pictures!r}; it is a whole number from 1 to {MOST_NEIGHBOURS:,}.")
-
-
 def _names(class_names: Sequence[str]) -> list[str]:
     """Names on one line; a class without a name is called by its number."""
     return [" ".join(str(name).split()) or f"class {number}" for number, name in enumerate(class_names)]
 
 
-def _draw(policy: Augmentation, crowd: _Crowd, seed: int) -> list[Drawn]:
+def _draw(policy: Augmentation, crowd: Crowd, seed: int) -> list[Drawn]:
     """What each picture that is changed draws."""
     shape = crowd.images.shape[1:]
     return [drawing.draw(policy, shape, int(seed), int(row)) for row in crowd.rows[crowd.asked]]
 
 
-def _changed(policy: Augmentation, crowd: _Crowd, drawn: Sequence[Drawn]) -> Floats:
+def _changed(policy: Augmentation, crowd: Crowd, drawn: Sequence[Drawn]) -> Floats:
     """The edges of the changed pictures."""
     rows = crowd.rows[crowd.asked]
-    return _edges(applying.apply(policy, crowd.images[row], one) for row, one in zip(rows, drawn, strict=True))
-
-
-def _edges(pictures: Iterable[Images]) -> Floats:
-    """Strength and direction of the edges in each cell: float32 (N, h, w, 2).
-
-    With the gradient (x, y) of the small grey picture, the mean in each cell of ``((x² − y²), 2xy) / √(x² + y²)``: a
-    vector as long as the edge is strong, at twice its angle, so that from dark to light and from light to dark are the
-    same direction. Brightness and the sides' colours play no part.
-    """
-    grey = np.stack([_small(picture) for picture in pictures])
-    y, x = np.gradient(grey, axis=(1, 2))
-    strength = np.hypot(x, y) + np.float32(1e-6)
-    vectors = np.stack([(x * x - y * y) / strength, 2 * x * y / strength], axis=-1)
-    count, height, width = grey.shape
-    cells = vectors.reshape(count, height // CELL, CELL, width // CELL, CELL, 2)
-    return np.asarray(cells.mean(axis=(2, 4)), np.float32)
-
-
-def _small(picture: Images) -> Floats:
-    """Grey, ``SIDE`` pixels high or wide, both whole numbers of cells, and slightly blurred: float32 (h, w)."""
-    height, width, channels = picture.shape
-    scale = SIDE / max(height, width)
-    size = [CELL * max(4, round(side * scale / CELL)) for side in (width, height)]
-    if size != [width, height]:
-        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        picture = np.asarray(cv2.resize(picture, size, interpolation=way)).reshape(size[1], size[0], channels)
-    return np.asarray(cv2.GaussianBlur(to_grey(picture), (0, 0), BLUR), np.float32)
-
-
-def _look(crowd: _Crowd, edges: Floats) -> _Looks:
-    """What the pictures that are asked about look like, by their edges: float32 (Q, h, w, 2)."""
-    alike = _likeness(edges, _unit(crowd.edges))
-    places = np.arange(len(edges))
-    alike[places, crowd.asked] = NOWHERE  # a picture's own original is no neighbour
-    same = crowd.labels[crowd.asked][:, None] == crowd.labels
-    own = np.where(same, alike, NOWHERE).max(axis=1)
-    others = np.where(same, NOWHERE, alike)
-    nearest = others.argmax(axis=1)
-    other = others[places, nearest]
-    convincing = np.zeros(len(edges), np.bool_)
-    lost = np.flatnonzero((other >= own) & (other > 0))
-    near = 1 - other[lost] <= NEAR * (1 - _cohesion(crowd, nearest[lost])) + SAME
-    convincing[lost] = near & _unanimous(crowd, alike[lost], crowd.labels[nearest[lost]])
-    return _Looks(own, other, nearest, convincing)
-
-
-def _unanimous(crowd: _Crowd, alike: Floats, label: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether the nearest ``VOTERS`` are of that class, or all of it where it is smaller: bool (L,).
-
-    Args:
-        crowd: the M neighbours.
-        alike: float32 (L, M).
-        label: int (L,).
-    """
-    rival = np.where(label[:, None] == crowd.labels, NOWHERE, alike).max(axis=1)
-    votes = (alike > rival[:, None]).sum(axis=1)
-    return np.asarray(votes >= np.minimum(VOTERS, np.bincount(crowd.labels)[label]))
-
-
-def _cohesion(crowd: _Crowd, chosen: NDArray[np.int64]) -> Floats:
-    """Likeness of chosen pictures to the nearest other one of their own class; 1 where there is none: float32."""
-    found = np.ones(len(chosen), np.float32)
-    for label in np.unique(crowd.labels[chosen]):
-        members = np.flatnonzero(crowd.labels == label)
-        of_label = np.flatnonzero(crowd.labels[chosen] == label)
-        if len(members) > 1:
-            alike = _likeness(crowd.edges[chosen[of_label]], _unit(crowd.edges[members]))
-            alike[chosen[of_label][:, None] == members] = NOWHERE
-            found[of_label] = alike.max(axis=1)
-    return found
-
-
-def _likeness(edges: Floats, units: Floats) -> Floats:
-    """Cosine between each picture and each other one, at the best of all shifts: float32 (Q, M)."""
-    best = np.full((len(edges), len(units)), NOWHERE, np.float32)
-    shifts = range(-REACH, REACH + 1)
-    for down in shifts:
-        for right in shifts:
-            np.maximum(best, _unit(_shifted(edges, down, right)) @ units.T, out=best)
-    return best
-
-
-def _shifted(edges: Floats, down: int, right: int) -> Floats:
-    """Moved by whole cells; nothing comes in from outside."""
-    height, width = edges.shape[1:3]
-    moved = np.zeros_like(edges)
-    to_rows, from_rows = slice(max(down, 0), height + min(down, 0)), slice(max(-down, 0), height + min(-down, 0))
-    to_cols, from_cols = slice(max(right, 0), width + min(right, 0)), slice(max(-right, 0), width + min(-right, 0))
-    moved[:, to_rows, to_cols] = edges[:, from_rows, from_cols]
-    return moved
-
-
-def _unit(edges: Floats) -> Floats:
-    """Vectors of length 1, or 0 where there are no edges: float32 (N, numbers)."""
-    flat = edges.reshape(len(edges), -1)
-    length = np.linalg.norm(flat, axis=1, keepdims=True)
-    return np.asarray(np.where(length > 1e-3, flat / np.maximum(length, 1e-3), 0), np.float32)
+    return edges_of(applying.apply(policy, crowd.images[row], one) for row, one in zip(rows, drawn, strict=True))
 
 
 def _example(
-    crowd: _Crowd, names: Sequence[str], after: _Looks, place: int, *, policy: Augmentation, drawn: Drawn
+    crowd: Crowd, names: Sequence[str], after: Looks, place: int, *, policy: Augmentation, drawn: Drawn
 ) -> Example:
     row, near = int(crowd.rows[crowd.asked[place]]), after.nearest[place]
     original = np.array(crowd.images[row])

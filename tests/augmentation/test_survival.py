@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from explorer import datasets
-from explorer.augmentation import Augmentation, AugmentationError, drawing
+from explorer.augmentation import Augmentation, AugmentationError, drawing, neighbours
 from explorer.augmentation import survival as module
+from explorer.augmentation.edges import edges_of, likeness, unit
 from explorer.augmentation.glyphs import glyphs
 from explorer.augmentation.survival import alone, blame, survival
 
@@ -98,7 +99,7 @@ def test_shifted_brighter_and_inverted_pictures_stay_what_they_are():
     for policy in (Augmentation(width_shift_range=4, height_shift_range=4), Augmentation(brightness_range=(0.5, 0.9))):
         found = survival(policy, images, labels, NAMES)
         assert (found.after, found.convincing_after) == (0, 0)
-    np.testing.assert_allclose(module._edges(255 - images), module._edges(images), atol=1e-3)
+    np.testing.assert_allclose(edges_of(255 - images), edges_of(images), atol=1e-3)
 
 
 def test_edges_point_at_twice_their_angle():
@@ -112,7 +113,7 @@ def test_edges_point_at_twice_their_angle():
     )
     for steepest, expected in expectations:
         ramp = (3 * (steepest - steepest.min())).astype(np.uint8)[None, ..., None]
-        inside = module._edges(ramp)[0, 3:-3, 3:-3].reshape(-1, 2)
+        inside = edges_of(ramp)[0, 3:-3, 3:-3].reshape(-1, 2)
         np.testing.assert_allclose(inside / np.linalg.norm(inside, axis=1, keepdims=True), [expected] * 64, atol=1e-3)
 
 
@@ -124,13 +125,13 @@ def test_likeness_is_the_cosine_at_the_best_shift():
         window = padded[one, down : down + 6, right : right + 7].ravel()
         cosine = window @ edges[other].ravel() / np.linalg.norm(window) / np.linalg.norm(edges[other])
         expected[one, other] = max(expected[one, other], cosine)
-    np.testing.assert_allclose(module._likeness(edges[:3], module._unit(edges)), expected, atol=1e-5)
+    np.testing.assert_allclose(likeness(edges[:3], unit(edges)), expected, atol=1e-5)
 
 
 def test_the_share_before_is_that_of_a_search_by_hand():
     images, labels = mnist(count=60)
-    edges = module._edges(images)
-    alike = module._likeness(edges, module._unit(edges))
+    edges = edges_of(images)
+    alike = likeness(edges, unit(edges))
     wrong = []
     for one in range(60):
         others = [other for other in range(60) if other != one]
@@ -151,7 +152,7 @@ def test_the_probability_is_that_of_coins(worse, better):
 def test_a_single_odd_look_alike_convinces_nobody():
     images, _ = bs_and_ds(4)
     labels = np.array([0, 0, 1, 1, 1, 1, 2, 2])
-    crowd = module._crowd(images, labels, ("a", "b", "c"), 8, 0)
+    crowd = neighbours.crowd_of(images, labels, ("a", "b", "c"), 8, 0)
     alike = np.array(
         [
             [0.1, 0.2, 0.9, 0.8, 0.7, 0.3, 0.6, 0.5],  # three of class 1, then one of class 2
@@ -161,7 +162,7 @@ def test_a_single_odd_look_alike_convinces_nobody():
         ],
         np.float32,
     )[:, crowd.rows]
-    assert module._unanimous(crowd, alike, np.array([1, 1, 2, 2])).tolist() == [True, False, True, False]
+    assert neighbours._unanimous(crowd, alike, np.array([1, 1, 2, 2])).tolist() == [True, False, True, False]
 
 
 def test_what_is_small_or_may_be_an_accident_is_no_evidence():
@@ -217,13 +218,13 @@ def test_pictures_of_any_size(shape):
 
 def test_few_of_many_pictures_are_read(monkeypatch):
     images, labels = bs_and_ds()
-    monkeypatch.setattr(module, "MOST_NEIGHBOURS", 30)
-    monkeypatch.setattr(module, "FEWEST_NEIGHBOURS", 10)
-    assert len(module._crowd(images, labels, NAMES, 5, 0).rows) == 30
-    monkeypatch.setattr(module, "NEIGHBOUR_BYTES", 20 * 28 * 28)
-    assert len(module._crowd(images, labels, NAMES, 5, 0).rows) == 20
-    monkeypatch.setattr(module, "NEIGHBOUR_BYTES", 1)
-    assert len(module._crowd(images, labels, NAMES, 5, 0).rows) == 10
+    monkeypatch.setattr(neighbours, "MOST_NEIGHBOURS", 30)
+    monkeypatch.setattr(neighbours, "FEWEST_NEIGHBOURS", 10)
+    assert len(neighbours.crowd_of(images, labels, NAMES, 5, 0).rows) == 30
+    monkeypatch.setattr(neighbours, "NEIGHBOUR_BYTES", 20 * 28 * 28)
+    assert len(neighbours.crowd_of(images, labels, NAMES, 5, 0).rows) == 20
+    monkeypatch.setattr(neighbours, "NEIGHBOUR_BYTES", 1)
+    assert len(neighbours.crowd_of(images, labels, NAMES, 5, 0).rows) == 10
 
 
 def test_pictures_that_are_alone_in_their_class_are_not_changed():
@@ -233,7 +234,7 @@ def test_pictures_that_are_alone_in_their_class_are_not_changed():
     # The single d has no other d to be as near to, so that only what looks just like it is like it.
     convincing = [example.likeness for example in found.examples if example.convincing]
     assert 0 < len(convincing) < len(found.examples)
-    assert min(convincing) >= 1 - module.SAME
+    assert min(convincing) >= 1 - neighbours.SAME
 
 
 @pytest.mark.parametrize("name", ["", " \n", "`$x$` | <b>\n# d", "長" * 300, 7])
