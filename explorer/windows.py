@@ -263,10 +263,14 @@ def _through(layer: Network, axes: _Axes) -> _Axes:
     if "Cropping2D" in kinds:
         return _shifted(axes, layer.cropping, -1)
     window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
-    if window is None or len(window) != 2 or "Conv2DTranspose" in kinds:
+    window = (window, window) if isinstance(window, int) else window  # operations keep what they were given
+    first_last = getattr(layer, "data_format", None) == "channels_first"
+    if window is None or len(window) != 2 or "Conv2DTranspose" in kinds or first_last:
         raise LayerError(f"What a unit above the layer {layer.name!r} ({type(layer).__name__}) sees is not known here.")
+    strides = layer.strides or window
+    strides = (strides, strides) if isinstance(strides, int) else strides
     dilation = getattr(layer, "dilation_rate", (1, 1))
-    first, second = (_windowed(axes[i], window[i], layer.strides[i], layer.padding, dilation[i]) for i in range(2))
+    first, second = (_windowed(axes[i], window[i], strides[i], layer.padding, dilation[i]) for i in range(2))
     return first, second
 
 

@@ -4,7 +4,7 @@ const FADED = { none: 1, selected: 1, pointed: 0.2, unfolded: 0.13 };
 const HINTS = {
   mouse: "Point at a channel to see what feeds it. Click to unfold the sums that made it.",
   touch: "Touch a channel to unfold the sums that made it.",
-  unfolded: "Click the channel again, or press Escape, to fold it.",
+  unfolded: { mouse: "Click the channel again, or press Escape, to fold it.", touch: "Touch the channel again to fold it." },
 };
 
 class Glance {
@@ -175,7 +175,8 @@ class Glance {
     picture.light(channel || selected, { base: FADED[state], words: unfolded ? 0.4 : 1, extra });
     this.markPressed(selected);
     this.showNotes(channel, unfolded);
-    this.hint.textContent = unfolded ? HINTS.unfolded : HINTS[this.noMouse.matches ? "touch" : "mouse"];
+    const way = this.noMouse.matches ? "touch" : "mouse";
+    this.hint.textContent = unfolded ? HINTS.unfolded[way] : this.sent.missing || HINTS[way];
     this.showLens(channel === unfolded ? null : channel);
   }
 
@@ -190,7 +191,8 @@ class Glance {
     this.scroller.classList.toggle("unfolded", Boolean(open));
     let height = this.layout.height;
     if (open) {
-      const shownAs = { theme: this.picture.ink.theme, notes: this.notes, vertical: this.layout.vertical };
+      const paths = this.sent.columns.map(({ path }) => path);
+      const shownAs = { theme: this.picture.ink.theme, notes: this.notes, vertical: this.layout.vertical, paths };
       const { scrollLeft: left, clientWidth } = this.scroller;
       const view = { left, right: left + clientWidth, height: this.layout.height };
       if (this.panelFor !== stop.node || this.panelUnit !== this.unit || this.panelNotes !== this.notes) {

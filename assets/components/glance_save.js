@@ -9,6 +9,7 @@ function pictureText(svg, { paper, ink }, font, alt, height, extra) {
     for (const name of ["tabindex", "role", "aria-pressed"]) node.removeAttribute(name);
   }
   for (const node of copy.querySelectorAll(".focus-ring, .fold > :not(text)")) node.remove(); // nothing folds on paper
+  for (const words of copy.querySelectorAll(".fold > text")) words.setAttribute("transform", "translate(-9 0)"); // where the sign was
   for (const [name, value] of Object.entries({
     xmlns: SVG_SPACE, width, height: tall, viewBox: `0 0 ${width} ${tall}`, "font-family": font, fill: cssColour(ink), role: "img",
   })) copy.setAttribute(name, value);

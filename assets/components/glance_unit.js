@@ -39,24 +39,30 @@ class GlancePanel {
     this.detail = element("span", { class: "size" });
     const button = (name, picked, label) => {
       const made = element("button", { type: "button", "data-testid": `unit-${picked.to || picked.do}`, "aria-label": label }, name);
-      made.addEventListener("click", () => send(picked));
+      made.addEventListener("click", () => send(picked.do === "open" ? { ...picked, id: made.dataset.group } : picked));
       return made;
     };
     this.filters = button("Grow this filter", { do: "go", to: "filters" });
     this.gradCam = button("Grad-CAM at this layer", { do: "go", to: "grad_cam" });
-    this.header = element("header", {}, element("span", { class: "words" }, this.words, this.detail), this.filters, this.gradCam,
+    this.open = button("Open", { do: "open" });
+    this.header = element("header", {}, element("span", { class: "words" }, this.words, this.detail), this.open, this.filters, this.gradCam,
       button("×", { do: "fold" }, "Fold this channel"));
     this.body = element("div", { class: "unit-body", tabindex: 0 }, ...(this.view ? [this.view.root] : []));
     this.root = element("section", { class: "unit-panel", role: "region", "data-testid": "unit-panel", hidden: "" }, this.header, this.body);
   }
 
   /** Shows a unit beside `box`. Returns {place, height} of the panel. */
-  show(unit, column, k, box, columnBox, view, { theme, notes, vertical }) {
+  show(unit, column, k, box, columnBox, view, { theme, notes, vertical, paths }) {
+    const inside = column.opens && unit.sources.some(({ path }) => path && !paths.includes(path));
+    this.open.hidden = !inside;
+    this.open.dataset.group = column.id;
+    this.open.textContent = `Open ${column.title}`;
+    this.open.title = "What is added up here is inside this stage.";
     const label = column.labels[k];
     const fresh = this.root.hidden;
     this.words.textContent = `${column.path || column.title} · ${label}`;
     this.detail.textContent = column.details ? column.details[k] || "" : "";
-    this.root.setAttribute("aria-label", `${column.title}, ${label}, unfolded`);
+    this.root.setAttribute("aria-label", `${column.path || column.title}, ${label}, unfolded`);
     this.filters.textContent = unit.softmax ? "Grow this class" : "Grow this filter";
     this.filters.hidden = !unit.goes.includes("filters");
     this.gradCam.hidden = !unit.goes.includes("grad_cam");
@@ -94,10 +100,12 @@ class GlancePanel {
     const parts = [
       glanceNode("rect", { x, y, width, height, rx: 12, fill: ink.theme.paper, stroke: ink.hair }),
       glanceText(ink, this.words.textContent, x + 14, y + 26, { size: 13, weight: 600, fill: ink.strong, anchor: "start", width: width - 28 }),
+      glanceText(ink, this.detail.textContent, x + 14, y + 42, { size: 11, anchor: "start", width: width - 28 }),
     ];
     if (this.view) {
       const copy = this.view.root.cloneNode(true);
       keepWidths(this.view.root, copy);
+      for (const node of copy.querySelectorAll("[data-live]")) node.remove(); // nothing plays on paper
       copy.setAttribute("x", x + 13);
       copy.setAttribute("y", y + this.body.offsetTop);
       parts.push(copy);

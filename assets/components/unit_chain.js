@@ -10,6 +10,8 @@ const UNIT_FUNCTION_NAMES = {
 function unitStepName(step) {
   if (step.kind === "normalisation") return "normalisation";
   if (step.kind === "scaling") return "scaling";
+  const top = /^relu$/i.test(step.name) && step.f ? step.f(1e6) : 1e6;
+  if (top < 1e6) return `ReLU${unitShort(top, 3)}`;
   return UNIT_FUNCTION_NAMES[String(step.name).toLowerCase().replaceAll("_", "")] || String(step.name).replaceAll("_", " ");
 }
 
@@ -151,15 +153,20 @@ class UnitChain {
     if (step.kind === "activation") this.activation = { step, x: middle, y: y + at.map / 2 };
   }
 
-  /** gain · (x − mean) / deviation + offset, with this channel's numbers. */
+  /** gain · (x − mean) / deviation + offset, with this channel's numbers, in as many digits as have room. */
   formula(step, middle, y, width) {
+    const { pen } = this;
     const { mean, deviation, gain, offset } = step.normalisation;
-    const signed = (value) => `${value < 0 ? "−" : "+"} ${unitTight(Math.abs(value), 3)}`;
-    const look = { anchor: "middle", size: width < 130 ? 9.5 : 10.5, digits: true, room: width - 4 };
-    const last = `× ${unitTight(gain, 3)} ${signed(offset)}`;
-    if (step.kind === "scaling") return [this.pen.text(middle, y + 4, last, look)];
-    const first = `(x ${mean < 0 ? "+" : "−"} ${unitTight(Math.abs(mean), 3)}) / ${unitTight(deviation, 3)}`;
-    return [this.pen.text(middle, y - 5, first, look), this.pen.text(middle, y + 13, last, look)];
+    const size = width < 130 ? 9.5 : 10.5;
+    const line = (at, write) => {
+      const words = [5, 4, 3, 2].map((digits) => write((value) => unitShort(Math.abs(value), digits)));
+      const fitting = words.find((each) => pen.fits(each, size, width - 6, 400, true)) || words.at(-1);
+      return pen.text(middle, y + at, fitting, { anchor: "middle", size, digits: true, room: width - 2 });
+    };
+    const sign = (value) => (value < 0 ? "−" : "+");
+    const last = (short) => `× ${gain < 0 ? "−" : ""}${short(gain)} ${sign(offset)} ${short(offset)}`;
+    if (step.kind === "scaling") return [line(4, last)];
+    return [line(-11, (short) => `(x ${sign(-mean)} ${short(mean)})`), line(4, (short) => `/ ${short(deviation)}`), line(19, last)];
   }
 
   /** An activation's curve with its axes; the dot on it is moved to the value that is looked at. */

@@ -37,7 +37,7 @@ class UnitDense {
   /** The largest single terms. */
   terms({ x, y, width }, room, lines) {
     const label = Math.round(width * (room.vertical ? 0.27 : 0.25));
-    const detail = unitClip(Math.round(width * 0.27), 96, 140);
+    const detail = unitClip(Math.round(width * 0.31), 112, 148);
     const at = { x, y, width, pitch: UNIT_TERM, label, detail };
     this.ledger = new UnitWaterfall(this.pen, at, lines);
     this.root.append(...this.titles(at), this.ledger.root);

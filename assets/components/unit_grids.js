@@ -9,7 +9,8 @@ class UnitGrids {
     this.signs = 26;
     this.cell = this.cellSize();
     this.digits = this.cell >= 40 ? 3 : 2;
-    this.numbered = this.cell >= 30;
+    this.numbered = this.cell >= 26;
+    this.size = this.cell >= 50 ? 13 : this.cell >= 40 ? 10.5 : this.cell >= 30 ? 9 : 8;
     this.gap = this.cell >= 14 ? 2 : 1;
     this.width = this.products ? 3 * this.cols * this.cell + 2 * this.signs : this.cols * this.cell;
     this.root = unitNode("g");
@@ -67,7 +68,7 @@ class UnitGrids {
     const group = unitNode("g", { "data-testid": name, "data-row": i, "data-col": j }, rect);
     let text = null;
     if (this.numbered) {
-      const size = cell >= 50 ? 13 : cell >= 40 ? 10.5 : 9;
+      const { size } = this;
       text = pen.text(x + (cell - gap) / 2, y + (cell - gap) / 2 + size * 0.36, "", { anchor: "middle", size, digits: true });
       group.append(text);
     }
@@ -112,7 +113,15 @@ class UnitGrids {
     rect.setAttribute("fill", padded ? this.pen.wash : cssColour(rgb));
     if (!text) return;
     text.setAttribute("fill", padded ? this.pen.faint : unitInkOn(rgb));
-    text.textContent = unitTight(value, this.digits);
+    text.textContent = this.short(value);
+  }
+
+  /** A number with as many digits as a cell has room for; all of them are equally wide. */
+  short(value) {
+    const most = Math.floor((this.cell - this.gap - 1) / (0.602 * this.size));
+    let [digits, words] = [this.digits, unitTight(value, this.digits)];
+    while (words.length > most && digits > 0) words = unitTight(value, (digits -= 1));
+    return words;
   }
 
   describe() {

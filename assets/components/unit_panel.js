@@ -9,7 +9,7 @@ class UnitPanel {
     const { player } = hands;
     const button = player ? player.button(at.x, at.y) : null;
     this.heading = pen.text(at.x + (button ? 84 : 0), at.y + 16, "", { size: 13, weight: 600, room: at.width });
-    this.hint = pen.text(at.x + at.width, at.y + 16, "", { size: 11, anchor: "end", colour: pen.faint });
+    this.hint = pen.text(at.x + at.width, at.y + 16, "", { size: 11, anchor: "end", colour: pen.faint, "data-live": "" });
     this.root = unitNode("g", { "data-testid": "unit-arithmetic" }, this.heading, this.hint, ...(button ? [button] : []));
     const top = at.y + 38;
     let left = at.x;

@@ -18,7 +18,7 @@ class UnitPlayer {
     this.word = pen.text(x + 31, y + 15.5, "Play", { size: 12 });
     const back = pen.rect(x + 0.5, y, 70, 23, { rx: 7, fill: pen.theme.paper, stroke: pen.line });
     this.corner = { x: x + 14, y: y + 6.5 };
-    const group = unitNode("g", { "data-testid": "unit-play" }, back, this.icon, this.word);
+    const group = unitNode("g", { "data-testid": "unit-play", "data-live": "" }, back, this.icon, this.word);
     this.root = pen.press(group, back, "Play", () => this.toggle());
     this.dress();
     return this.root;

@@ -50,7 +50,7 @@ class UnitTile {
     const box = { x: this.x, y: this.y, width: this.width, height: this.height };
     this.image = unitNode("image", {
       ...box, href: unitPicture(unitSmaller(values, rows, cols, 2 * side), scale), preserveAspectRatio: "none",
-      style: `image-rendering: ${longest <= 2 * side ? "pixelated" : "auto"}`,
+      style: `image-rendering: ${longest <= side * (window.devicePixelRatio || 1) ? "pixelated" : "auto"}`,
     });
     this.frame = unitNode("rect", { ...box, fill: "none", stroke: frame > 1 ? pen.ink : pen.hair, "stroke-width": frame });
     this.cover = unitNode("path", { fill: pen.theme.paper, "fill-opacity": 0.93, d: "", "pointer-events": "none" });

@@ -5,9 +5,9 @@ here, into a flat list of calls; no layer is patched and the network stays as it
 """
 
 import inspect
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 import keras
@@ -64,7 +64,7 @@ def visits(model: Model, *, input_shape: Shape | None = None) -> list[Visit]:
             f"The layers of {model.name!r} have no known order, because it is neither a Sequential nor a functional "
             "network. Write it with keras.Input and layer calls, and try again."
         )
-    return list(_walk(graph, [0] * len(graph.inputs), "", _Numbers()))
+    return list(_walk(graph, [0] * len(graph.inputs), "", _Numbers(), set()))
 
 
 Walk = Generator[Visit, None, tuple[int, ...]]
@@ -83,20 +83,19 @@ class _Numbers:
         return tuple(range(first, self._last + 1))
 
 
-def _walk(graph: Any, inputs: Sequence[int], prefix: str, numbers: _Numbers) -> Walk:
+def _walk(graph: Any, inputs: Sequence[int], prefix: str, numbers: _Numbers, taken: set[str]) -> Walk:
     """The calls of one network, inner ones first; the order is Keras's own, by depth of the graph."""
     slots = {id(tensor): number for tensor, number in zip(graph.inputs, inputs, strict=True)}
-    calls: Counter[str] = Counter()
     for node in _nodes(graph):
-        name = node.operation.name
-        calls[name] += 1
-        path = prefix + (name if calls[name] == 1 else f"{name}#{calls[name]}")
+        name = prefix + node.operation.name
+        path = next(path for path in chain([name], (f"{name}#{call}" for call in count(2))) if path not in taken)
+        taken.add(path)
         below = tuple(slots[id(tensor)] for tensor in node.input_tensors)
         inner = _graph(node.operation)
         if inner is None:
             outputs = numbers.take(len(node.output_tensors))
         else:
-            outputs = yield from _walk(inner, below, f"{path}.", numbers)
+            outputs = yield from _walk(inner, below, f"{path}.", numbers, taken)
         slots.update((id(tensor), number) for tensor, number in zip(node.output_tensors, outputs, strict=True))
         yield Visit(path, node.operation, node, below, outputs)
     return tuple(slots[id(tensor)] for tensor in graph.outputs)
@@ -174,12 +173,18 @@ def _passes(layer: Any) -> bool:
     return kind in REARRANGING or (kind == "Activation" and activation_name(layer) == "linear")
 
 
+ALONE = frozenset({"Softmax", "Sigmoid", "ReLU", "Relu", "Relu6"})
+"""Layers and operations that are an activation and nothing else."""
+
+
 def activation_name(layer: Any) -> str:
     """The activation that a layer ends with, by its function's name; "linear" for none."""
     kind = type(layer).__name__
-    if kind in {"Softmax", "Sigmoid", "ReLU", "Relu", "Relu6"}:
+    if kind in ALONE:
         return kind.lower()
     function = getattr(layer, "activation", None)
+    if isinstance(function, keras.layers.Layer):
+        return activation_name(function) if type(function).__name__ in ALONE else type(function).__name__
     return "linear" if function is None else getattr(function, "__name__", type(function).__name__)
 
 

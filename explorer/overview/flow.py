@@ -120,12 +120,19 @@ class Amounts:
         vectors: the number of a tensor without maps → its values, float32 (K,).
         weights: of the network.
         totals: a convolution's path → how much goes into each of its channels, float32 (outputs,), where it is known.
+        widths: the number of a tensor → its channels, where the network itself leaves them open.
     """
 
     sizes: Mapping[int, Floats]
     vectors: Mapping[int, Floats]
     weights: Kept
     totals: Mapping[str, Floats] = field(default_factory=dict)
+    widths: Mapping[int, int] = field(default_factory=dict)
+
+    def read_by(self, call: Visit) -> list[int | None]:
+        """Channels of each tensor that a call reads; None where they are not known."""
+        pairs = zip(call.inputs, call.node.input_tensors, strict=True)
+        return [tensor.shape[-1] or self.widths.get(number) for number, tensor in pairs]
 
     def size(self, number: int, channels: int) -> Floats:
         """How much there is of each channel of a tensor; evenly where it is not known."""
@@ -187,7 +194,7 @@ def _before(call: Visit, share: Share, amounts: Amounts) -> Share:
             return _turned(share, amounts.weights.get(call.path, lambda: _gain(call.layer.gamma)).net[0])
         case "Rescaling":
             return share.turned(np.sign(np.asarray(call.layer.scale, np.float32)))
-    return _same(share, call)
+    return _same(share, call, amounts)
 
 
 def weights_of(call: Visit, kept: Kept) -> Weights:
@@ -254,9 +261,9 @@ def _unflattened(share: Share, channels: int) -> Share:
     return Share(share.size.reshape(shape).sum(axis=1), share.net.reshape(shape).sum(axis=1))
 
 
-def _same(share: Share, call: Visit) -> Share:
+def _same(share: Share, call: Visit, amounts: Amounts) -> Share:
     """Channel by channel; where their number changes in a way that is not known, evenly."""
-    channels = call.node.input_tensors[0].shape[-1]
+    channels = amounts.read_by(call)[0]
     if channels is None or channels == share.size.shape[1]:
         return share
     if kind(call) in {"Flatten", "Reshape"} and share.size.shape[1] % channels == 0:
@@ -273,7 +280,7 @@ def _evenly(share: Share, channels: int) -> Share:
 def _joined(call: Visit, share: Share, amounts: Amounts) -> list[tuple[int, Share]]:
     """Through a call with several parents."""
     name, channels = kind(call), share.size.shape[1]
-    widths = [int(tensor.shape[-1]) for tensor in call.node.input_tensors]
+    widths = [channels if width is None else width for width in amounts.read_by(call)]
     if name == "Concatenate" and sum(widths) == channels:
         edges = np.cumsum([0, *widths]).tolist()
         cuts = [slice(start, end) for start, end in pairwise(edges)]

@@ -40,7 +40,7 @@ class Rule:
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
         "variance": Rule("vary most", "largest variance over the picture: they answer to something in it"),
-        "activity": Rule("most active", "largest mean of the magnitude"),
+        "activity": Rule("are most active", "largest mean of the magnitude"),
         "class": Rule("speak for the class", "largest sum of value × gradient of the class's score"),
     }
 )
@@ -143,7 +143,7 @@ def glance(
     edges = []
     for index, column in enumerate(columns[1:], start=1):
         read = reads.get(column.group.told)
-        pairs = {} if read is None else _exact(shown, index, look.at(read))
+        pairs = {} if read is None else _exact(plan, shown, index, look.at(read))
         edges += _into(shown, index, pairs or _followed(plan, shown, index, measured.amounts))
     return Glance(tuple(shown), tuple(edges), measured.probabilities)
 
@@ -286,14 +286,15 @@ def _rows(shown: Shown, plan: Plan, *, last: bool) -> Floats:
     return rows
 
 
-def _exact(shown: Sequence[Shown], index: int, values: Floats) -> dict[int, Pair]:
+def _exact(plan: Plan, shown: Sequence[Shown], index: int, values: Floats) -> dict[int, Pair]:
     """Where a single convolution lies between two columns: ``Σ |slice ∗ map|`` and ``Σ slice ∗ map`` of each pair."""
     unit = shown[index].column.group.told
     if unit.op is None or len(shown[index].column.parents) != 1:
         return {}
-    before = shown[shown[index].column.parents[0]]
-    if values.shape[-1] != before.values.shape[-1]:  # laid out anew in between
-        return {}
+    before, after = shown[shown[index].column.parents[0]], shown[index].values
+    shape = plan.shapes[unit.op.path]
+    if values.shape[-1] != before.values.shape[-1] or (len(shape), shape[-1]) != (after.ndim, after.shape[-1]):
+        return {}  # laid out anew before it or after it
     made = convolutions(unit.op, shown[index].channels.tolist(), values)
     size = np.zeros((len(made), len(before.channels)), np.float32)
     net = np.zeros_like(size)

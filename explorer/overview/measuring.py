@@ -58,6 +58,7 @@ def measure(classifier: Classifier, plan: Plan, pixels: Floats) -> Measured:
         {number: told[path] for number, path in wanted.vectors.items()},
         plan.weights,
         {path: values.numpy() for path, values in totals.items()},
+        {call.outputs[0]: width for call in plan.calls if (width := plan.shapes[call.path][-1]) is not None},
     )
     return Measured(told, amounts, scores.numpy()[0], probabilities.numpy()[0])
 

@@ -200,7 +200,8 @@ def gathering(op: Visit, channel: int, value: Value) -> Gathering:
         value: gives the values of a tensor.
     """
     make = MAKERS.get(kind(op)) or (_as_it_is if treats_alone(op) else None)
-    made = make(op, channel, value) if make is not None and _channels_last(op) else None
+    told = make is not None and _channels_last(op) and len(op.shape) in {1, 3}  # maps, or one row
+    made = make(op, channel, value) if make is not None and told else None
     return made or Gathering(values=np.zeros((0,), np.float32))
 
 
@@ -295,6 +296,8 @@ def _pooling(op: Visit, channel: int, value: Value) -> Gathering | None:
 def _global_pooling(op: Visit, channel: int, value: Value) -> Gathering | None:
     values = value(op.inputs[0])
     if values.ndim != 3 or value(op.outputs[0]).shape not in {values.shape[2:], (1, 1, values.shape[2])}:
+        return None
+    if kind(op) in {"Max", "Mean"} and sorted(axis % 4 for axis in np.ravel(op.layer.axis)) != [1, 2]:
         return None
     return _pooled(op, channel, values, Geometry((values.shape[0], values.shape[1])), (1, 1))
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -82,9 +83,8 @@ def step_of(call: Visit, channel: int) -> Step:
         return Step(call.path, "same", name)
     if name == "BatchNormalization" and _last(layer.axis, call):
         return Step(call.path, "normalisation", name, _batch_normalisation(layer, channel))
-    if name == "Normalization" and np.size(layer.mean) in (1, call.shape[-1]):
-        spread = max(float(np.sqrt(_at(layer.variance, channel))), SMALLEST)
-        return Step(call.path, "normalisation", name, Normalisation(_at(layer.mean, channel), spread, 1.0, 0.0))
+    if name == "Normalization" and _by_channel(layer, call):
+        return _normalised(call, channel)
     if name == "Rescaling":
         return Step(
             call.path, "scaling", name, Normalisation(0, 1, _at(layer.scale, channel), _at(layer.offset, channel))
@@ -96,8 +96,11 @@ def step_of(call: Visit, channel: int) -> Step:
 
 
 def _single(function: Any, name: str) -> Any:
-    """The function, where it is one of a single number."""
-    return None if name in {"softmax", "log_softmax", "logsoftmax"} else function
+    """The function, where it is one of a single number; of an activation that is itself a layer, of those known."""
+    inner = getattr(function, "activation", function)
+    if isinstance(inner, keras.layers.Layer) and type(inner).__name__ not in ACTIVATIONS - {"Softmax", "PReLU"}:
+        return None
+    return None if name in {"softmax", "log_softmax", "logsoftmax", "sparsemax"} else function
 
 
 def _batch_normalisation(layer: Any, channel: int) -> Normalisation:
@@ -109,6 +112,22 @@ def _batch_normalisation(layer: Any, channel: int) -> Normalisation:
         gain=1.0 if layer.gamma is None else _at(layer.gamma, channel),
         offset=0.0 if layer.beta is None else _at(layer.beta, channel),
     )
+
+
+def _normalised(call: Visit, channel: int) -> Step:
+    """A Normalization layer, or its inverse, which puts mean and deviation back."""
+    mean, variance = _at(call.layer.mean, channel), _at(call.layer.variance, channel)
+    spread = max(float(np.sqrt(variance)), SMALLEST)
+    if call.layer.invert:
+        return Step(call.path, "scaling", kind(call), Normalisation(0.0, 1.0, spread, mean))
+    return Step(call.path, "normalisation", kind(call), Normalisation(mean, spread, 1.0, 0.0))
+
+
+def _by_channel(layer: Any, call: Visit) -> bool:
+    """Whether a Normalization layer has one mean for all, or one for each channel."""
+    axes = np.ravel(() if layer.axis is None else layer.axis).tolist()
+    means = np.size(layer.mean)
+    return means == 1 or (means == call.shape[-1] and all(_last(axis, call) for axis in axes))
 
 
 def _last(axis: Any, call: Visit) -> bool:

@@ -192,7 +192,7 @@ def unfold(
     if unit.op is None:
         return _of_picture(wiring, path, channel, calls, result)
     name = type(unit.op.layer).__name__
-    if not wiring.knows(unit.op) or wiring.value(unit.op.outputs[0]).shape != everything.shape:  # a Flatten, a padding
+    if not _stays(wiring, unit.op, calls):
         return _nothing_known(path, channel, unit.op.path, name, result)
     gathered = gathering(unit.op, channel, wiring.value)
     if gathered.form == "other":
@@ -264,8 +264,7 @@ def trace_unit(  # noqa: PLR0917
         raise LayerError(f"The layer {layer} only prepares the picture: there is no sum to trace.")
     output = wiring.value((calls[-1] if calls else unit.op).outputs[0])
     _check_channel(layer, channel, output)
-    known = wiring.knows(unit.op) and output.shape == wiring.value(unit.op.outputs[0]).shape
-    gathered = gathering(unit.op, channel, wiring.value) if known else None
+    gathered = gathering(unit.op, channel, wiring.value) if _stays(wiring, unit.op, calls) else None
     if gathered is None or gathered.form == "other":
         raise LayerError(f"How a {type(unit.op.layer).__name__} layer makes its values is not known here.")
     if output.ndim == 1 and (row, col) != (0, 0):
@@ -285,6 +284,12 @@ def trace_unit(  # noqa: PLR0917
     return UnitTrace(seen, patch, weights, products, gathered.bias, total, value, told, gathered.form)
 
 
+def _stays(wiring: Wiring, op: Visit, calls: Sequence[Visit]) -> bool:
+    """Whether everything is known that a call reads, and each value stays where it is: no Flatten, no padding."""
+    shape = wiring.value(op.outputs[0]).shape if wiring.knows(op) else None
+    return all(wiring.value(call.outputs[0]).shape == shape for call in calls) and shape is not None
+
+
 def _check_channel(path: str, channel: int, values: Floats) -> None:
     if not 0 <= channel < values.shape[-1]:
         raise LayerError(f"The layer {path} has the channels 0 to {values.shape[-1] - 1}; there is no {channel}.")
@@ -302,10 +307,8 @@ def _steps(
         steps.append(own)
         after.append(wiring.value(op.outputs[0])[..., channel])
     for call in calls:
-        values = wiring.value(call.outputs[0])
-        if values.shape[-1] == wiring.value(op.outputs[0]).shape[-1]:
-            steps.append(step_of(call, channel))
-            after.append(values[..., channel])
+        steps.append(step_of(call, channel))
+        after.append(wiring.value(call.outputs[0])[..., channel])
     return tuple(steps), tuple(after)
 
 
@@ -359,7 +362,7 @@ def _flattened(
 
 def _of_picture(wiring: Wiring, path: str, channel: int, calls: Sequence[Visit], result: Floats) -> Unfolded:
     given = wiring.value(PICTURE)
-    if wiring.value(calls[-1].outputs[0]).shape != given.shape:
+    if any(wiring.value(call.outputs[0]).shape != given.shape for call in calls):
         return _nothing_known(path, channel, "", type(calls[-1].layer).__name__, result)
     steps = tuple(step_of(call, channel) for call in calls)
     after = tuple(wiring.value(call.outputs[0])[..., channel] for call in calls)

@@ -67,7 +67,7 @@ class Wiring:
         Raises:
             LayerError: no such layer.
         """
-        path = self._path_of[self.inner[path]] if path in self.inner else path
+        path = self._path_of.get(self.inner[path], path) if path in self.inner else path
         for unit in self.units:
             for index, call in enumerate(unit.calls):
                 if call.path == path:

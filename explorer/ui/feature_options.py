@@ -72,14 +72,14 @@ class Marked(Control):
         self.put(tuple(each for each in marked if each != name) if name in marked else (*marked, name)[-MOST_MARKED:])
 
 
-OPENED = Marked(key="feature_maps.opened", label="Unfolded", form=ID, what="a list of stages such as 2,2.1")
+OPENED = Marked(key="feature_maps.opened", label="Open stages", form=ID, what="a list of stages such as 2,2.1")
 PINNED = Marked(
     key="feature_maps.pinned",
     label="Pinned",
     form=re.compile(r"[^,]{1,300}:\d{1,6}"),
     what="a list of layers and channels such as stem_relu:3",
 )
-UNFOLDED = Switch(key="feature_maps.unfolded", label="Its sums", default=False)
+UNFOLDED = Switch(key="feature_maps.unfolded", label="Unfolded channel", default=False)
 RULE = Select(
     key="feature_maps.shown",
     label="Channels shown",

@@ -21,6 +21,8 @@ TILE = 64
 """Height and width of a channel's small picture, in pixels; twice what it has on a page of the usual width."""
 PRIMARIES = (("red", (255, 92, 84)), ("green", (88, 214, 120)), ("blue", (98, 150, 255)))
 GREY = (("grey", (255, 255, 255)),)
+STRANGE = (200, 60, 180)
+"""The colour of what is not a number; the same as UNIT_STRANGE in assets/components/unit_ink.js."""
 OWN, COMMON = "own", "common"
 SCALES = {OWN: "one for each column", COMMON: "one for all"}
 
@@ -43,13 +45,14 @@ class Look:
 
 
 def colours_of(plan: Plan, model: Model) -> tuple[tuple[str, tuple[int, int, int]], ...]:
-    """What the picture's channels are, as the first layer that adds up reads them."""
+    """What the picture's channels are, as the first layer that reads them has them."""
     if plan.shapes[plan.picture.told.path][-1] != 3:
         return GREY
     if not plan.picture.told.path:
         return PRIMARIES
-    first = next((unit.op for stage in plan.stages for unit in stage.units if unit.op is not None), None)
-    order = None if first is None else colour_order(model, first.path, input_shape=plan.shapes[""])
+    made = next(set(call.outputs) for call in plan.calls if call.path == plan.picture.told.path)
+    reader = next((call.path for call in plan.calls if made & set(call.inputs)), None)
+    order = None if reader is None else colour_order(model, reader, input_shape=plan.shapes[""])
     if order is None:
         return tuple((f"input {channel}", (255, 255, 255)) for channel in range(3))
     named = dict(zip(order, PRIMARIES, strict=True))
@@ -182,12 +185,18 @@ def _picture(shown: Shown, look: Look) -> dict[str, Any]:
 
 def _maps(shown: Shown, look: Look, common: Range | None) -> dict[str, Any]:
     low, high = common or _ends(shown.values)
-    levels, table = maps.indexed(_small(shown.values[..., shown.channels]), low, high, dark=look.dark)
+    chosen = shown.values[..., shown.channels]
+    levels, table = maps.indexed(_small(chosen), low, high, dark=look.dark)
+    levels = levels.reshape(-1, levels.shape[2])
+    sprite = images.encode_indexed_png(levels, table)
+    if not np.isfinite(chosen).all():
+        strange = _small((~np.isfinite(chosen)).astype(np.float32)).reshape(levels.shape) > 0
+        sprite = images.encode_png(np.where(strange[..., np.newaxis], np.asarray(STRANGE, np.uint8), table[levels]))
     return {
         "look": "maps",
         "labels": [f"channel {channel}" for channel in shown.channels],
         "details": [_words(shown, channel) for channel in shown.channels],
-        "tiles": png_address(images.encode_indexed_png(levels.reshape(-1, levels.shape[2]), table)),
+        "tiles": png_address(sprite),
         "side": int(levels.shape[1]),
         "range": [low, high],
         "signed": low < 0,
@@ -196,6 +205,9 @@ def _maps(shown: Shown, look: Look, common: Range | None) -> dict[str, Any]:
 
 def _words(shown: Shown, channel: int) -> str:
     values = shown.values[..., channel]
+    strange = float(1 - np.isfinite(values).mean())
+    if strange:
+        return f"{strange:.0%} of it is not a number"
     return f"{values.min():.3g} to {values.max():.3g} · {np.mean(values == 0):.0%} zeros".replace("-", "−")
 
 

@@ -69,14 +69,14 @@ def opposite(found: Unfolded) -> Unfolded:
             sources=tuple(turned(source) for source in found.flattened.sources),
             rest=-found.flattened.rest,
         ),
-        after=tuple(_other(step, values) for step, values in zip(found.steps, found.after, strict=True)),
-        result=_other(found.steps[-1], found.result) if found.steps else -found.result,
+        after=tuple(_other(found.steps[: place + 1], values) for place, values in enumerate(found.after)),
+        result=_other(found.steps, found.result),
     )
 
 
-def _other(step: Step, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the other class has: the rest to 1 behind a sigmoid, before it the opposite."""
-    return 1 - values if step.name == "sigmoid" else -values
+def _other(steps: Sequence[Step], values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the other class has after some steps: the rest to 1 behind a sigmoid, before it the opposite."""
+    return 1 - values if any(step.name == "sigmoid" for step in steps) else -values
 
 
 def packed(values: NDArray[np.float32]) -> str:
@@ -89,7 +89,7 @@ def _source(source: Source, names: dict[tuple[str, int], str]) -> dict[str, Any]
     return {
         "path": source.path,
         "channel": source.channel,
-        "name": names.get((source.path, source.channel), f"{source.path} {source.channel}".strip()),
+        "name": names.get((source.path, source.channel), _named(source)),
         "place": None if source.place is None else list(source.place),
         "height": height,
         "width": width,
@@ -97,6 +97,10 @@ def _source(source: Source, names: dict[tuple[str, int], str]) -> dict[str, Any]
         "weights": None if source.weights is None else packed(source.weights),
         "flow": _number(source.flow),
     }
+
+
+def _named(source: Source) -> str:
+    return f"{source.path} · {source.channel}" if source.path else str(source.channel)
 
 
 def _flattened(found: Flattened, names: dict[tuple[str, int], str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from explorer.activations import feature_maps
 from explorer.errors import LayerError, ModelError
 from explorer.models import Classifier
 from explorer.models.graph import visits
+from explorer.ui.glance_unit import opposite
 
 L, ops = keras.layers, keras.ops
 
@@ -108,12 +109,76 @@ def channels_first(inputs):
     return head(L.Flatten(data_format="channels_first", name="flat")(L.Conv2D(4, 3, name="conv")(inputs)))
 
 
+def normalised_row(inputs):
+    """A row of cells that is normalised: the column shows 72 cells, and only two filters made them."""
+    x = L.Flatten(name="flat")(L.Conv2D(2, 3, name="conv")(inputs))
+    return head(L.BatchNormalization(name="normed")(x))
+
+
+def activated_row(inputs):
+    x = L.Conv2D(2, 3, name="conv_2")(L.Conv2D(2, 3, name="conv")(inputs))
+    return head(L.ReLU(name="active")(L.Flatten(name="flat")(x)))
+
+
+def pooled_by_operations(inputs):
+    x = keras.ops.max_pool(L.Conv2D(4, 3, name="conv")(inputs), 2)
+    return head(L.Flatten()(keras.ops.average_pool(x, (2, 2), padding="same")))
+
+
+def sigmoid_and_nothing(inputs):
+    """As under mixed precision: the probability is cast, and nothing else."""
+    x = L.Dense(1, "sigmoid", name="scores")(L.Flatten()(L.Rescaling(1 / 255)(inputs)))
+    return L.Activation("linear", dtype="float32", name="cast")(x)
+
+
+def moved(inputs):
+    """Padded on one side and cut on the other: the shape comes back, and every value stands elsewhere."""
+    x = L.ZeroPadding2D(((1, 0), (1, 0)), name="padded")(L.Conv2D(4, 3, name="conv")(inputs))
+    return head(L.GlobalAveragePooling2D(name="mean")(L.Cropping2D(((0, 1), (0, 1)), name="cut")(x)))
+
+
+def rows_and_back(inputs):
+    x = L.LayerNormalization(name="normed")(L.Reshape((36, 4))(L.Conv2D(4, 3, name="conv")(inputs)))
+    return head(L.Flatten()(L.Reshape((6, 6, 4), name="back")(x)))
+
+
+def added_rows(inputs):
+    x = L.Dense(4, name="dense")(L.Reshape((64, 3))(inputs))
+    x = L.Add(name="added")([x, L.Dense(4, name="other")(x)])
+    return head(L.GlobalAveragePooling1D()(L.Concatenate(name="joined")([x, L.LayerNormalization(name="normed")(x)])))
+
+
+def mean_over_channels(inputs):
+    """As long as a mean over the map, for there are as many rows as channels."""
+    return head(keras.ops.mean(L.Conv2D(8, 3, padding="same", name="conv")(inputs), axis=(1, 3)))
+
+
+def activations_of_all(inputs):
+    x = L.Conv2D(4, 3, activation=L.PReLU(shared_axes=[1, 2]), name="conv")(inputs)
+    x = L.Activation("sparsemax", name="sparse")(x)
+    x = L.Dense(4, activation=L.Softmax(), name="dense")(L.Flatten()(x))
+    return L.Dense(3, activation=L.Softmax(), name="scores")(x)
+
+
+def inverted(inputs):
+    x = L.Normalization(mean=[1.0, 2, 3], variance=[4.0, 4, 9], invert=True, name="inverse")(inputs)
+    return head(L.Flatten()(L.Conv2D(4, 3, name="conv")(x)))
+
+
+def dotted(inputs):
+    """A layer with the very path of another one, within a network of its own."""
+    inner = keras.Input((8, 8, 3))
+    base = keras.Model(inner, L.Conv2D(4, 3, name="conv")(inner), name="base")
+    return head(L.Flatten()(L.Conv2D(2, 3, name="base.conv")(base(inputs))))
+
+
 BUILDS = {
     build.__name__: build
     for build in (
         rows, convolutional_head, one_convolution, other_axis, attention, two_outputs, leaking, before_the_sum,
         squeezed, over_channels, laid_out_anew, normalised_scores, skip_to_the_head, enlarged, adapted, one_cell,
-        channels_first,
+        channels_first, normalised_row, activated_row, pooled_by_operations, sigmoid_and_nothing, moved, rows_and_back,
+        added_rows, mean_over_channels, activations_of_all, inverted, dotted,
     )
 }  # fmt: skip
 
@@ -175,6 +240,50 @@ def test_what_is_said_of_a_channel_is_what_keras_computes(name):
             elif step.kind != "same":
                 x = after
             np.testing.assert_allclose(x, after, atol=1e-4 * max(1.0, float(np.abs(after).max())))
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_a_value_is_traced_to_keras_s_own_or_not_at_all(name):
+    net = built(name)
+    picture = np.random.default_rng(3).integers(0, 256, net.input_shape, np.uint8)
+    values = trace.wired(net, picture)
+    for path, call in values.calls.items():
+        given = values.value(call.outputs[0])
+        at = (given.shape[0] - 1, given.shape[1] - 1) if given.ndim == 3 else (0, 0)
+        try:
+            found = trace.trace_unit(net, picture, path, *at, 0)
+        except LayerError:
+            continue
+        assert found.output == given[(*at, 0) if given.ndim == 3 else 0]
+        if all(step.kind == "same" for step, _ in found.steps):
+            assert found.total == pytest.approx(found.output, abs=1e-4 * max(1.0, float(np.abs(given).max())))
+
+
+@pytest.mark.parametrize("name", ["moved", "rows_and_back", "added_rows", "mean_over_channels"])
+def test_what_does_not_stay_in_its_place_is_not_told_as_a_sum(name):
+    net = built(name)
+    wiring = trace.wired(net, pixels_of(net))
+    path = {"moved": "cut", "rows_and_back": "back", "added_rows": "added", "mean_over_channels": None}[name]
+    path = path or next(path for path in wiring.calls if path.startswith("mean"))
+    assert trace.unfold(wiring, path, 1).form == "other"
+    with pytest.raises(LayerError):
+        trace.trace_unit(net, np.zeros(net.input_shape, np.uint8), path, 0, 0, 1)
+
+
+def test_a_softmax_that_is_a_layer_ends_a_network():
+    net = built("activations_of_all")
+    assert net.predict(np.zeros((1, *net.input_shape), np.uint8)).sum() == pytest.approx(1)
+    paths = [call.path for call in visits(built("dotted").model)]
+    assert len(set(paths)) == len(paths)
+
+
+def test_a_probability_that_is_only_cast_has_a_rest_to_one():
+    net = built("sigmoid_and_nothing")
+    found = trace.unfold(trace.wired(net, pixels_of(net)), "cast", 0)
+    other = opposite(found)
+    assert other.result.item() == pytest.approx(1 - found.result.item())
+    assert [each.item() for each in other.after] == pytest.approx([1 - each.item() for each in found.after])
+    assert other.total.item() == pytest.approx(-found.total.item())
 
 
 def test_a_slope_below_zero_counts_by_its_magnitude():
