@@ -171,6 +171,8 @@ class Glance {
     const extra = selected ? [drawRing(selected.box, picture.ink, false)] : [];
     const focused = picture.stop(this.focused);
     if (focused) extra.push(drawRing(focused.box, picture.ink, true));
+    const source = channel && !unfolded ? picture.sourceOf(channel) : null;
+    if (source) extra.push(drawRing(source, picture.ink, false, true));
     this.showUnit(unfolded, extra);
     picture.light(channel || selected, { base: FADED[state], words: unfolded ? 0.4 : 1, extra });
     this.markPressed(selected);

@@ -304,10 +304,10 @@ function drawBracket({ id, title, from, to, at }, ink, vertical) {
   return { node: glanceNode("g", { class: "bracket" }, path, label), label, button: button.node, width };
 }
 
-/** A ring around a box; dashed for the keyboard's place. */
-function drawRing({ x, y, width, height }, ink, dashed) {
+/** A ring around a box; dashed for the keyboard's place, `thin` around what a note speaks of. */
+function drawRing({ x, y, width, height }, ink, dashed, thin = false) {
   const off = dashed ? 5 : 2.5;
   const frame = { x: x - off, y: y - off, width: width + 2 * off, height: height + 2 * off, rx: 3.5 + off, fill: "none" };
-  const line = dashed ? { stroke: ink.strong, "stroke-width": 1.8, "stroke-dasharray": "4 3" } : { stroke: ink.theme.accent, "stroke-width": 2.5 };
+  const line = dashed ? { stroke: ink.strong, "stroke-width": 1.8, "stroke-dasharray": "4 3" } : { stroke: ink.theme.accent, "stroke-width": thin ? 1.4 : 2.5 };
   return glanceNode("g", { class: dashed ? "focus-ring" : "ring" }, glanceNode("rect", { ...frame, ...line }));
 }

@@ -153,6 +153,13 @@ class GlancePicture {
     return this.touching.get(`${column}:${k}`) || [];
   }
 
+  /** The box of the channel that feeds one most; null where nothing does. */
+  sourceOf({ column, k }) {
+    const fed = this.edgesOf({ column, k }).filter((edge) => edge.link.to === column);
+    const most = fed.reduce((best, edge) => (best && best.strength >= edge.strength ? best : edge), null);
+    return most && this.channels.get(`${most.link.from}:${most.from}`).box;
+  }
+
   /** Fades everything at rest to `base`, words to `words`, and lights one channel with what is joined to it. */
   light(stop, { base, words, extra = [] }) {
     this.base.style.opacity = base;

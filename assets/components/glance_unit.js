@@ -56,8 +56,8 @@ class GlancePanel {
     const inside = column.opens && unit.sources.some(({ path }) => path && !paths.includes(path));
     this.open.hidden = !inside;
     this.open.dataset.group = column.id;
-    this.open.textContent = `Open ${column.title}`;
-    this.open.title = "What is added up here is inside this stage.";
+    this.open.setAttribute("aria-label", `Open ${column.title}`);
+    this.open.title = `What is added up here is inside ${column.title}: open it.`;
     const label = column.labels[k];
     const fresh = this.root.hidden;
     this.words.textContent = `${column.path || column.title} · ${label}`;

@@ -120,7 +120,11 @@ class UnitGrids {
   short(value) {
     const most = Math.floor((this.cell - this.gap - 1) / (0.602 * this.size));
     let [digits, words] = [this.digits, unitTight(value, this.digits)];
-    while (words.length > most && digits > 0) words = unitTight(value, (digits -= 1));
+    while (words.length > most && digits > 0) {
+      const bare = words.replace(/^(−?)0\./, "$1.");
+      if (bare.length <= most) return bare;
+      words = unitTight(value, (digits -= 1));
+    }
     return words;
   }
 

@@ -176,8 +176,19 @@ def choose(*, linked: bool) -> Choice:
         _forget_another_layers_channel(chosen_name if run else classifier.key, picked.layer.path)
         SCALE.draw()
         SORT.draw()
-    notes = () if picked.note is None else (picked.note,)
+    notes = (*(() if picked.note is None else (picked.note,)), *_known_stages(plan))
     return Choice(chosen, classifier, layers, picked.layer, plan, notes)
+
+
+def _known_stages(plan: Plan) -> tuple[str, ...]:
+    """Keep only stages that there are, and those around them; a sentence where a link has asked for others."""
+    known, asked = {group.id: group for group in plan.groups()}, OPENED.current()
+    around = [".".join(each.split(".")[:depth]) for each in asked for depth in range(1, each.count(".") + 2)]
+    opened = tuple(dict.fromkeys(each for each in around if each in known and known[each].parts))[-MOST_MARKED:]
+    if opened != asked:
+        OPENED.put(opened)
+    strange = [each for each in asked if each not in opened]
+    return (f"This network has no stage {' or '.join(strange)} that could be opened.",) if strange else ()
 
 
 def act(asked: Asked) -> None:
@@ -189,8 +200,11 @@ def act(asked: Asked) -> None:
             UNFOLDED.put(True)
         case "fold":
             UNFOLDED.put(False)
-        case "open" | "close":
+        case "open":
             OPENED.toggle(asked.group)
+        case "close":  # with all that is open within it
+            inside = f"{asked.group}."
+            OPENED.put(tuple(each for each in OPENED.current() if not f"{each}.".startswith(inside)))
         case "go":
             state.put(GOING, asked.to)
 

@@ -81,10 +81,21 @@ def _draw(looked: Looked, plan: Plan, *, in_app: bool) -> None:
     data = _columns(looked, plan, look)
     paths = [column["path"] for column in data["columns"]]
     data["selected"] = {"path": looked.layer.path, "channel": looked.channel} if looked.layer.path in paths else None
+    data["missing"] = "" if data["selected"] else _inside(looked.layer.path, plan)
     unfolded = feature_options.UNFOLDED.current() and data["selected"] is not None
     goes = _goes(looked, plan, in_app=in_app)
     data["unit"] = {**_unit(looked, plan, look), "goes": goes} if unfolded else None
     glance_components.glance(data, key=KEY, on_ask=feature_options.act)
+
+
+def _inside(path: str, plan: Plan) -> str:
+    """Where a layer is that has no column of its own."""
+    for column in plan.columns(feature_options.OPENED.current()):
+        group = column.group
+        if any(call.path == path for unit in group.units for call in unit.calls):
+            way = "open it with its +" if group.parts else "it is one of its steps"
+            return f"{path} is inside {group.name}: {way}."
+    return ""
 
 
 def prepare(looked: Looked) -> None:
@@ -99,6 +110,8 @@ def choices() -> None:
     with st.popover("What is shown", icon=":material/tune:"):
         feature_options.RULE.draw()
         feature_options.COUNT.draw()
+        if problem := feature_options.COUNT.problem():
+            st.caption(plain(problem))
         feature_options.COLUMN_SCALE.draw()
         pinned = feature_options.PINNED.current()
         if pinned:
@@ -166,9 +179,9 @@ def _columns(looked: Looked, plan: Plan, look: Look) -> dict[str, Any]:
 
     key = (*_key(looked, plan), look.dark, look.scale)
     drawn = cache.glance(key, lambda: draw(None))
-    path, chosen = looked.layer.path, feature_options.CHANNEL.current()
+    path, chosen = looked.layer.path, looked.channel
     column = next((each for each in drawn["columns"] if each["path"] == path), None)
-    if chosen is not None and column is not None and chosen not in column["channels"]:
+    if column is not None and chosen not in column["channels"]:
         drawn = cache.glance((*key, path, chosen), lambda: draw(chosen))
     return dict(drawn)
 

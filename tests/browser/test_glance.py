@@ -352,7 +352,7 @@ class Expected:
         assert shown["form"] == ("product" if self.call.kind == "Multiply" else "sum")
         assert len(shown["rows"]) == len(shown["parts"]) == len(every)
         for part in shown["parts"]:
-            maker = part["name"].rpartition(" ")[0]
+            maker = part["name"].rpartition(" · ")[0]
             (which,) = (index for index, tensor in enumerate(self.call.inputs) if self.run.maker(tensor).path == maker)
             assert index_of(part["name"], ()) == self.channel
             close(part["value"], every[which][at], every[which])
@@ -363,7 +363,7 @@ class Expected:
         before = np.cumsum([0, *(tensor.shape[-1] for tensor in self.call.inputs)])
         which = int(np.searchsorted(before, self.channel, side="right")) - 1
         maker = self.run.maker(self.call.inputs[which])
-        assert shown["rows"][0].startswith(f"{maker.path} {self.channel - before[which]}:")
+        assert shown["rows"][0].startswith(f"{maker.path} · {self.channel - before[which]}:")
         values = maker.values[..., self.channel - before[which]]
         close(shown["sum"], values[at], values)
 
