@@ -811,6 +811,21 @@ def test_a_stage_unfolds_and_folds_and_the_page_stays_where_it_is(visit):
     assert main.evaluate("(each) => each.scrollTop") == 90
 
 
+def test_the_sums_of_a_folded_stage_lead_into_it(visit):
+    page = visit(BUNDLED, layer="block5c_add", channel=3, unfolded=1)
+    grown(unit(page, "block5c_add", 3))
+    page.get_by_test_id("unit-open").click()
+    see(page.locator(".glance .fold[data-do=close][data-group='5']"))
+    grown(unit(page, "block5c_add", 3))
+    see(page.locator(IDLE))
+    assert parameters(page)["opened"] == "5"
+    paths = page.locator(".glance .base .tile").evaluate_all("(found) => found.map((each) => each.dataset.path)")
+    assert {"block5b_add", "block5c_add"} <= set(paths)
+    page.get_by_test_id("unit-open").click()  # what the addition adds to that is one stage further in
+    see(page.locator(".glance .fold[data-do=close][data-group='5.2']"))
+    page.get_by_test_id("unit-open").wait_for(state="hidden")
+
+
 def test_a_layer_without_a_column_is_looked_at_below_and_nothing_is_unfolded(visit):
     page = visit(BUNDLED, whole=True, layer="block3b_expand_conv", channel=5, unfolded=1)
     see(page.get_by_role("heading", name="block3b_expand_conv"))

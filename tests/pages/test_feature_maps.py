@@ -10,7 +10,9 @@ import pytest
 
 from explorer import activations, images, overview
 from explorer.models import Classifier, save_classifier
-from explorer.ui import feature_options
+from explorer.overview import Shown
+from explorer.ui import feature_options, glance_columns
+from explorer.ui.glance_columns import Look
 from tests.models.networks import NETWORKS, classifier, seeded
 from tests.pages.visiting import Visits, component, looked, nonsense, said
 
@@ -164,6 +166,35 @@ def test_stages_unfold_and_what_is_pinned_is_shown(opened):
     assert 5 in found["block2b_add"]["channels"]
     assert len(found["stem_relu"]["channels"]) == 6
     assert "block2b_expand_relu" not in {column["path"] for column in columns(opened)}
+
+
+def test_a_stage_within_another_opens_it_too_and_one_that_there_is_not_is_said():
+    at = looked(start(link={"opened": "2.1,9.9.9"}))
+    assert url(at)["opened"] == "2,2.1"
+    assert "block2b_expand_relu" in {column["path"] for column in columns(at)}
+    assert [note.value for note in at.info] == ["This network has no stage 9.9.9 that could be opened."]
+    assert not looked(at.run()).info
+    assert url(at)["opened"] == "2,2.1"
+
+
+def test_a_layer_without_a_column_says_where_it_is(opened):
+    at = looked(start(link={"layer": "block3b_expand_conv", "unfolded": "1"}))
+    glance = component(at, "glance")
+    assert (glance["selected"], glance["unit"]) == (None, None)
+    assert glance["missing"] == "block3b_expand_conv is inside block3: open it with its +."
+    assert component(opened, "glance")["missing"] == ""
+
+
+def test_what_is_not_a_number_has_a_colour_of_its_own():
+    values = np.ones((4, 4, 2), np.float32)
+    look = Look(dark=False, scale="own", class_names=(), colours=())
+    for broken, share in ((0, "0 to 1"), (4, "25%"), (16, "100%")):
+        values.reshape(16, 2)[:, 1] = np.where(np.arange(16) < broken, np.nan, np.arange(16) % 2)
+        found = glance_columns._maps(Shown(None, values, np.arange(2)), look, None)
+        pixels = images.read_image(base64.b64decode(found["tiles"].partition(",")[2]))
+        strange = (pixels == glance_columns.STRANGE).all(axis=-1)
+        assert (strange[:4].sum(), strange[4:].sum()) == (0, broken)
+        assert found["details"][1].startswith(share)
 
 
 def test_channels_that_speak_for_the_class_are_chosen_by_value_times_gradient(flat):
