@@ -332,7 +332,7 @@ class Glance {
   async save(kind) {
     const { ink, svg } = this.picture;
     const text = pictureText(svg, ink.theme, ink.font, this.sent.alt, this.stage.offsetHeight, this.panel.drawing(ink));
-    const blob = kind === "svg" ? new Blob([text], { type: "image/svg+xml" }) : await pictureAsPng(text);
+    const blob = kind === "svg" ? new Blob([text], { type: "image/svg+xml" }) : await pictureAsPng(text, [ink.font, ink.theme.digits]);
     offerFile(blob, `${fileNameOf(this.sent.name)}-overview.${kind}`);
   }
 

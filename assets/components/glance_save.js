@@ -31,8 +31,34 @@ function keepWidths(drawn, copy) {
   });
 }
 
-/** The picture as a PNG, `scale` pixels to a CSS pixel. */
-async function pictureAsPng(text, scale = 2) {
+/** The page's rules for some fonts, with the files in them: a picture that is drawn apart from the page has no others. */
+async function fontRules(families) {
+  const bare = (name) => name.replace(/["']/g, "").trim();
+  const wanted = new Set(families.map((family) => bare(family.split(",")[0])));
+  const every = [...document.styleSheets].flatMap((sheet) => {
+    try {
+      return [...sheet.cssRules];
+    } catch {
+      return []; // another site's
+    }
+  });
+  const rules = every.filter((rule) => rule instanceof CSSFontFaceRule && wanted.has(bare(rule.style.getPropertyValue("font-family"))));
+  const filled = rules.map(async (rule) => {
+    const [, address] = rule.style.getPropertyValue("src").match(/url\(["']?([^"')]+)/) || [];
+    const file = await (await fetch(new URL(address, rule.parentStyleSheet.href || document.baseURI))).blob();
+    const read = new FileReader();
+    const there = new Promise((done, fail) => Object.assign(read, { onload: done, onerror: fail }));
+    read.readAsDataURL(file);
+    await there;
+    return rule.cssText.replace(/url\([^)]*\)/, `url(${read.result})`);
+  });
+  return (await Promise.allSettled(filled)).map(({ value = "" }) => value).join("");
+}
+
+/** The picture as a PNG in the page's own letters, `scale` pixels to a CSS pixel. */
+async function pictureAsPng(svg, families, scale = 2) {
+  const rules = await fontRules(families);
+  const text = svg.replace(">", () => `><style>${rules}</style>`);
   const address = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
   try {
     const picture = new Image();

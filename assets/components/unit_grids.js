@@ -119,13 +119,9 @@ class UnitGrids {
   /** A number with as many digits as a cell has room for; all of them are equally wide. */
   short(value) {
     const most = Math.floor((this.cell - this.gap - 1) / (0.602 * this.size));
-    let [digits, words] = [this.digits, unitTight(value, this.digits)];
-    while (words.length > most && digits > 0) {
-      const bare = words.replace(/^(−?)0\./, "$1.");
-      if (bare.length <= most) return bare;
-      words = unitTight(value, (digits -= 1));
-    }
-    return words;
+    const tries = Array.from({ length: this.digits + 1 }, (_, k) => unitTight(value, this.digits - k));
+    const bare = tries.map((words) => words.replace(/^(−?)0\./, "$1.")); // without the zero before the point
+    return [...tries, ...bare].find((words) => words.length <= most && !words.includes("e")) || tries.at(-1);
   }
 
   describe() {

@@ -298,7 +298,7 @@ def test_a_shrunken_map_keeps_its_mean(three):
         ({"target": (0, 0)}, MethodError, "against itself"),
         ({"target": Target(against=True)}, MethodError, "Name the class"),
         ({"layer": "conv2"}, LayerError, r"There is no layer 'conv2'\. Did you mean 'conv'"),
-        ({"layer": "flatten_9"}, LayerError, "There is no layer"),
+        ({"layer": "flatten_nowhere"}, LayerError, "There is no layer"),
         ({"image": np.zeros((2, 6, 6, 1))}, ImageInputError, "One picture at a time"),
         ({"image": np.zeros((0, 6, 3))}, ImageInputError, "have the shape"),
         ({"image": np.zeros((6, 6, 4))}, ImageInputError, "have the shape"),

@@ -757,6 +757,7 @@ def test_the_picture_can_be_saved_with_what_is_unfolded(visit, name):
     texts = [node.text for node in tree.iter("{http://www.w3.org/2000/svg}text")]
     assert any(text and text.rstrip("…") and words.startswith(text.rstrip("…")) for text in texts)
     assert {"patch", "slice", "products"} <= set(texts)
+    assert not {"Play", "point at a map, click to pin"} & set(texts), "nothing can be pressed in a file"
     assert not [each for each in references(tree) if not each.startswith(("#", "data:image/"))]
     assert not {node.tag.rpartition("}")[2] for node in tree.iter()} & {"script", "img", "foreignObject"}
     size = [round(float(tree.get(side))) for side in ("width", "height")]
