@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import streamlit as st
 
 from explorer.options import Choice, Flag, Interval, Option
+from explorer.ui import state
 
 MOST_TYPED = 2**53
 """Beyond it a browser has no whole numbers."""
@@ -82,6 +83,7 @@ class Control:
     def put(self, value: Any) -> None:
         """Set the value. Only before the widget is drawn."""
         st.session_state[self.key] = value
+        state.expect(self.key)
 
     def typed_wrong(self) -> Any:
         """What was typed though it is not allowed; None of a widget that lets nobody do that."""
@@ -93,11 +95,15 @@ class Control:
         return None if wrong is None else f"“{self.label}” is {wrong:,}; {self.allowed()}."
 
     def draw(self, **options: Any) -> Any:
-        """Draw the widget at the value the session holds, and return that value."""
+        """Draw the widget at the value the session holds, and return that value.
+
+        Streamlit tells the browser a value only if it was set in the very run that draws the widget. A run may end
+        before: then it is set once more, or the browser would show its default, and send it with the next press.
+        """
         wrong = None if options.get("disabled") else self.typed_wrong()
         value = self.current() if wrong is None else wrong
-        if self.key not in st.session_state or st.session_state[self.key] != value:
-            self.put(value)
+        if state.expected(self.key) or self.key not in st.session_state or st.session_state[self.key] != value:
+            st.session_state[self.key] = value
         self.widget(label=self.label, key=self.key, help=self.help, persist_state="session", **options)
         return self.current()
 

@@ -210,8 +210,13 @@ def act(asked: Asked) -> None:
 
 
 def _select(path: str, channel: int, *, by_hand: bool) -> None:
-    """Look at a channel of the picture; one that nobody has chosen is not yet chosen by a click on something else."""
-    if path != LAYER.current():
+    """Look at a channel of the picture; one that nobody has chosen is not yet chosen by a click on something else.
+
+    What the list of layers says is no help: the browser may have sent it as it was two clicks ago.
+    """
+    drawn = state.get(_SEEN)
+    LAYER.put(path)
+    if drawn is None or drawn[1] != path:
         open_at(path, channel)
     elif by_hand or CHANNEL.current() is not None or (path, channel) != state.get(_BY_ITSELF):
         CHANNEL.put(channel)

@@ -53,6 +53,9 @@ STACK_BASE = "_stack_base"
 TAKEN = "_taken"
 """The last value taken from each picture widget: widget key → its identity, so that only a new one counts."""
 
+EXPECTED = "_expected"
+"""Keys of the controls whose value was set and whose widget has not been drawn since."""
+
 
 def get(key: str, default: Any = None) -> Any:
     """The session's value, or the default."""
@@ -96,3 +99,16 @@ def taken(key: str) -> Any:
 def take(key: str, identity: Any) -> None:
     """Note that a widget's value has been dealt with, so that only another one counts as new."""
     put(TAKEN, {**get(TAKEN, {}), key: identity})
+
+
+def expect(key: str) -> None:
+    """Note that a control's value was set, so that its widget has to tell the browser."""
+    put(EXPECTED, get(EXPECTED, frozenset()) | {key})
+
+
+def expected(key: str) -> bool:
+    """Whether that was noted; it is forgotten now."""
+    noted = get(EXPECTED, frozenset())
+    if key in noted:
+        put(EXPECTED, noted - {key})
+    return key in noted

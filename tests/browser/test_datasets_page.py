@@ -208,7 +208,7 @@ def test_a_click_on_a_head_opens_the_class_and_another_person_s_link_shows_the_s
     see(theirs.nth(71))
     numbers = "(found) => found.map((each) => each.dataset.channel)"
     assert theirs.evaluate_all(numbers) == sheet.evaluate_all(numbers)
-    assert other.get_by_label("Page", exact=True).input_value() == "3"
+    other.wait_for_function("() => document.querySelector('input[aria-label=Page]').value === '3'")
 
 
 def test_an_uploaded_zip_with_hostile_names_is_text_everywhere(person, address, requested, new_page, tmp_path):

@@ -668,6 +668,24 @@ def test_two_quick_clicks_unfold_the_second_and_a_quick_escape_stays_with_what_w
     assert found["channel"] == str(first)
 
 
+def test_a_quick_click_back_into_the_layer_of_before_stays_with_its_channel(visit):
+    page = visit("grey", whole=True)
+    (first, back), between = shown_channels(page, "convolution_1")[2:4], shown_channels(page, "convolution_3")[4]
+    tile(page, "convolution_1", first).dispatch_event("click")
+    grown(unit(page, "convolution_1", first))
+    page.wait_for_url(lambda url: f"channel={first}&" in f"{url}&")
+    see(page.locator(IDLE))
+    tile(page, "convolution_3", between).dispatch_event("click")
+    see(unit(page, "convolution_3", between))
+    tile(page, "convolution_1", back).dispatch_event("click")  # the browser's list of layers still says convolution_1
+    grown(unit(page, "convolution_1", back))
+    page.wait_for_url(lambda url: f"channel={back}&" in f"{url}&")
+    see(page.locator(IDLE))
+    page.wait_for_timeout(300)
+    assert parameters(page)["channel"] == str(back)
+    assert unit(page, "convolution_1", back).is_visible()
+
+
 def test_a_finger_unfolds_looks_elsewhere_and_folds_and_the_phone_does_not_scroll_sideways(visit, new_page):
     phone = visit("grey", new_page(**PHONE))
     channel = shown_channels(phone, "convolution_2")[2]

@@ -202,3 +202,26 @@ def test_a_number_that_is_not_bounded_arrives_and_is_explained():
     assert at.text[0].value == "3; “Whole” is 4,000; it is a whole number from 1 to 9."
     at.number_input[0].set_value(9).run()
     assert at.text[0].value == "9; None"
+
+
+def interrupted():
+    """A page whose run ends after a value was set and before its widget is drawn, the first time."""
+    import streamlit as st
+
+    from explorer.ui.controls import Whole
+
+    control = Whole(key="toy.page", label="Page", default=1, low=1, high=9)
+    if "begun" not in st.session_state:
+        st.session_state["begun"] = True
+        control.put(3)
+        st.stop()
+    st.caption(str(control.draw()))
+
+
+def test_a_value_set_in_a_run_that_ended_early_is_still_told_to_the_browser():
+    at = AppTest.from_function(interrupted, default_timeout=30).run()
+    assert not at.number_input
+    drawn = at.run().number_input[0]
+    assert (at.caption[0].value, drawn.proto.value, drawn.proto.set_value) == ("3", 3, True)
+    assert not at.run().number_input[0].proto.set_value, "once is enough: what is typed next has to stay"
+    assert at.number_input[0].set_value(5).run().caption[0].value == "5"
