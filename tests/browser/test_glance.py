@@ -813,6 +813,7 @@ def test_a_stage_unfolds_and_folds_and_the_page_stays_where_it_is(visit):
     before = columns.evaluate_all("(found) => found.map((each) => each.dataset.id)")
     page.locator(".glance .fold[data-do=open][data-group='3']").click()
     see(page.locator(".glance .fold[data-do=close][data-group='3']"))
+    page.wait_for_url(lambda url: "opened=3" in url)  # the picture is there first, then the page with its link
     see(page.locator(IDLE))
     assert parameters(page)["opened"] == "3"
     assert not {"layer", "channel", "page"} & set(parameters(page)), "nobody has chosen a channel yet"
@@ -836,8 +837,8 @@ def test_the_sums_of_a_folded_stage_lead_into_it(visit):
     page.get_by_test_id("unit-open").click()
     see(page.locator(".glance .fold[data-do=close][data-group='5']"))
     grown(unit(page, "block5c_add", 3))
+    page.wait_for_url(lambda url: "opened=5" in url)
     see(page.locator(IDLE))
-    assert parameters(page)["opened"] == "5"
     paths = page.locator(".glance .base .tile").evaluate_all("(found) => found.map((each) => each.dataset.path)")
     assert {"block5b_add", "block5c_add"} <= set(paths)
     page.get_by_test_id("unit-open").click()  # what the addition adds to that is one stage further in
