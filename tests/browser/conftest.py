@@ -211,6 +211,45 @@ def profile(chromium):
         context.close()
 
 
+NOTE_CLICKS = """
+    window.clicks = [];
+    for (const type of ["pointerdown", "click"])
+      addEventListener(type, ({ target, timeStamp }) =>
+        clicks.push(`${timeStamp | 0} ${type} ${target.tagName} ${(target.innerText ?? "").slice(0, 40)}`), true);
+"""
+OPENED = []
+"""The pages that are open."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Beside a failure stands what the test's pages showed just then."""
+    report = yield
+    if report.failed and call.when == "call":
+        for page in OPENED:
+            with contextlib.suppress(Exception):
+                report.sections.append((f"the page {page.url}", portrait(page)))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What a test that had to be run twice saw the first time: it is to be mended too."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"passed at the second attempt or not at all: {report.nodeid}")
+        terminalreporter.line(report.longreprtext)
+        for name, text in report.sections:
+            terminalreporter.section(name, "-")
+            terminalreporter.line(text)
+
+
+def portrait(page):
+    """Whether the page is drawn, what was clicked on it, and the words on it."""
+    script = page.locator("[data-testid=stApp]").get_attribute("data-test-script-state", timeout=1000)
+    clicks = page.evaluate("() => window.clicks.slice(-10)")
+    words = " ".join(page.get_by_test_id("stMain").inner_text(timeout=1000).split())
+    return "\n".join([f"script: {script}", *clicks, words[:2000]])
+
+
 @contextlib.contextmanager
 def watched_pages():
     """``open_in(context)`` opens a page; at the end all of them are closed, and an error on any fails the test."""
@@ -218,12 +257,15 @@ def watched_pages():
 
     def open_in(context):
         page = context.new_page()
+        page.add_init_script(NOTE_CLICKS)
         page.set_default_timeout(PATIENCE)
+        OPENED.append(page)
         opened.append((page, watch(page)))
         return page
 
     yield open_in
     for page, found in opened:
+        OPENED.remove(page)
         if not page.is_closed():
             found += [f"broken picture: {each}" for each in broken_images(page)]
             page.close()

@@ -242,6 +242,8 @@ def test_compare_a_click_on_a_preset_takes_it(visit):
     page = visit()
     before = source(page)
     page.get_by_role("tab", name="Compare kernels").click()
+    wait_for_link(page, tab="compare")
+    see(page.locator(IDLE))
     page.get_by_role("button", name="Laplacian, 4 neighbours", exact=True).click()
     wait_for_another(page, before)
     wait_for_link(page, preset="laplacian-4", tab="compare")
