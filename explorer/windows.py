@@ -263,15 +263,19 @@ def _through(layer: Network, axes: _Axes) -> _Axes:
     if "Cropping2D" in kinds:
         return _shifted(axes, layer.cropping, -1)
     window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
-    window = (window, window) if isinstance(window, int) else window  # operations keep what they were given
-    first_last = getattr(layer, "data_format", None) == "channels_first"
-    if window is None or len(window) != 2 or "Conv2DTranspose" in kinds or first_last:
+    window = _pair(window)
+    channels_first = getattr(layer, "data_format", None) == "channels_first"
+    if window is None or len(window) != 2 or "Conv2DTranspose" in kinds or channels_first:
         raise LayerError(f"What a unit above the layer {layer.name!r} ({type(layer).__name__}) sees is not known here.")
-    strides = layer.strides or window
-    strides = (strides, strides) if isinstance(strides, int) else strides
+    strides = _pair(layer.strides or window)
     dilation = getattr(layer, "dilation_rate", (1, 1))
     first, second = (_windowed(axes[i], window[i], strides[i], layer.padding, dilation[i]) for i in range(2))
     return first, second
+
+
+def _pair(sides: Any) -> Any:
+    """One number for both sides as two; a layer holds two, an operation what it was given."""
+    return (sides, sides) if isinstance(sides, int) else sides
 
 
 def _windowed(axis: _Axis, window: int, stride: int, padding: Padding, dilation: int) -> _Axis:

@@ -143,3 +143,6 @@ function edgeLook(strength, sign, theme, calm) {
     "stroke-linecap": "round",
   };
 }
+
+/** The edge through which most flows; null where there is none. */
+const strongestOf = (edges) => edges.reduce((best, edge) => (best && best.strength >= edge.strength ? best : edge), null);

@@ -35,12 +35,12 @@ const middleOf = (box) => (box.left + box.right) / 2;
 function channelNotes(columns, layout, at, edges) {
   const column = columns[at.column];
   const box = layout.boxes[at.column];
-  const strongest = (list) => list.reduce((best, edge) => (best && best.strength >= edge.strength ? best : edge), null);
   const named = (index, k) => ({
     classes: columns[index].labels[k],
     picture: `the picture's ${columns[index].labels[k]}`,
   }[columns[index].look] || `${columns[index].labels[k]} of ${columns[index].title}`);
-  const [fed, feeds] = [strongest(edges.filter((edge) => edge.link.to === at.column)), strongest(edges.filter((edge) => edge.link.from === at.column))];
+  const fed = strongestOf(edges.filter((edge) => edge.link.to === at.column));
+  const feeds = strongestOf(edges.filter((edge) => edge.link.from === at.column));
   const notes = [];
   const gap = layout.vertical ? 0 : Math.min(layout.gap / 2, 50);
   if (fed) {

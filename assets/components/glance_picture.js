@@ -155,8 +155,7 @@ class GlancePicture {
 
   /** The box of the channel that feeds one most; null where nothing does. */
   sourceOf({ column, k }) {
-    const fed = this.edgesOf({ column, k }).filter((edge) => edge.link.to === column);
-    const most = fed.reduce((best, edge) => (best && best.strength >= edge.strength ? best : edge), null);
+    const most = strongestOf(this.edgesOf({ column, k }).filter((edge) => edge.link.to === column));
     return most && this.channels.get(`${most.link.from}:${most.from}`).box;
   }
 

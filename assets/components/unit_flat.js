@@ -1,7 +1,7 @@
 // A sum of a dense layer that reads maps, map by map: each map, the unit's weights laid out like it, their products, and
 // where a cell stands in the row of numbers that the maps are flattened to.
 
-const UNIT_FLAT = { line: 22, pitch: 44, narrow: 58, tallest: 132, named: 56, strip: 7, gaps: 62, least: 18 };
+const UNIT_FLAT = { pitch: 44, narrow: 58, tallest: 132, named: 56, strip: 7, gaps: 62, least: 18 };
 
 /** Whether a line of the plain ledger tells a single number, which stands in the maps here. */
 const unitIsTerm = ({ attributes }) => ["unit-term", "unit-rest"].includes(attributes["data-testid"]);
@@ -24,12 +24,12 @@ class UnitFlatPlan {
     if (this.named) this.pitch = this.side + 24;
     const left = at.x + this.label + (this.named ? 0 : 10);
     this.columns = { map: left, strip: left + this.side + 24, weights: left + this.side + 46, products: left + 2 * this.side + 62 };
-    this.bottom = at.y + sources.length * this.pitch + (this.after.length + (others ? 1 : 0)) * UNIT_FLAT.line + 24;
+    this.bottom = at.y + sources.length * this.pitch + (this.after.length + (others ? 1 : 0)) * UNIT_TERM + 24;
   }
 
   /** The place of the ledger. */
   get ledger() {
-    return { ...this.at, pitch: UNIT_FLAT.line, label: this.label, detail: 3 * this.side + UNIT_FLAT.gaps };
+    return { ...this.at, pitch: UNIT_TERM, label: this.label, detail: 3 * this.side + UNIT_FLAT.gaps };
   }
 }
 
