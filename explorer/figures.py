@@ -22,9 +22,9 @@ DIVERGING_LIGHT = (
     (20, 73, 140),
 )
 DIVERGING_DARK = (
-    (255, 176, 128),
-    (206, 96, 62),
-    (116, 52, 40),
+    (255, 150, 140),
+    (220, 84, 76),
+    (122, 46, 50),
     (30, 32, 38),
     (30, 68, 112),
     (52, 128, 200),
@@ -209,7 +209,7 @@ def ground(*, dark: bool = False) -> tuple[int, int, int]:
 
 
 INK_LIGHT, INK_DARK = "#31333f", "#e6e6ea"
-BLUE, RED, GREY = "#2f7fc1", "#c8553d", "#8a8f98"
+BLUE, RED, GREY = "#2f7fc1", "#cc4b44", "#8a8f98"
 
 
 def histogram(counts: NDArray[np.int64], edges: NDArray[np.float32], *, dark: bool = False) -> str:

@@ -1,6 +1,11 @@
 // From the sum to the result: the sum's map, one box for each step after it, and the result's map.
 
 const UNIT_STEP = { normalisation: 132, scaling: 132, activation: 76, same: 70, other: 92 };
+const UNIT_NORMALISATIONS = {
+  LayerNormalization: "layer normalisation", GroupNormalization: "group normalisation",
+  RMSNormalization: "RMS normalisation", UnitNormalization: "length becomes 1",
+};
+const UNIT_SUMS = { max: "largest", mean: "mean", product: "product", maximum: "largest", minimum: "smallest" };
 const UNIT_FUNCTION_NAMES = {
   relu: "ReLU", relu6: "ReLU6", silu: "SiLU", swish: "SiLU", gelu: "GELU", elu: "ELU", selu: "SELU",
   leakyrelu: "leaky ReLU", prelu: "PReLU", hardsigmoid: "hard sigmoid", hardsilu: "hard SiLU", hardswish: "hard SiLU",
@@ -8,7 +13,7 @@ const UNIT_FUNCTION_NAMES = {
 
 /** What a step is called: the activation's name as it is written in books, else what kind of step it is. */
 function unitStepName(step) {
-  if (step.kind === "normalisation") return "normalisation";
+  if (step.kind === "normalisation") return UNIT_NORMALISATIONS[step.name] || "normalisation";
   if (step.kind === "scaling") return "scaling";
   const top = /^relu$/i.test(step.name) && step.f ? step.f(1e6) : 1e6;
   if (top < 1e6) return `ReLU${unitShort(top, 3)}`;
@@ -36,7 +41,8 @@ function unitStepRemark(step) {
 
 /** The numbers of a normalisation with more digits than there is room for, a line each. */
 function unitExactly({ normalisation }) {
-  return normalisation ? Object.entries(normalisation).map(([name, value]) => `${name} ${unitShort(value, 7)}`) : [];
+  const written = (value) => (typeof value === "number" ? unitShort(value, 7) : "of each place's own");
+  return normalisation ? Object.entries(normalisation).map(([name, value]) => `${name} ${written(value)}`) : [];
 }
 
 class UnitChain {
@@ -54,6 +60,7 @@ class UnitChain {
     this.outputs = [];
     this.values = [];
     this.curves = [];
+    this.formulas = [];
     this.activation = null;
     this.place(this.items());
   }
@@ -120,7 +127,7 @@ class UnitChain {
       const side = item.width;
       const values = last ? numbers.result : numbers.total;
       const scale = last ? this.resultScale : this.totalScale;
-      const title = last ? "result" : { max: "largest", mean: "mean" }[numbers.form] || "sum";
+      const title = last ? "result" : UNIT_SUMS[numbers.form] || "sum";
       const { rows, cols } = numbers;
       const look = { scale, name: title, frame: last ? 2 : 1, told: false };
       const tile = new UnitTile(pen, { x, y: y - side / 2, side, rows, cols, values, ...look });
@@ -156,17 +163,25 @@ class UnitChain {
   /** gain · (x − mean) / deviation + offset, with this channel's numbers, in as many digits as have room. */
   formula(step, middle, y, width) {
     const { pen } = this;
-    const { mean, deviation, gain, offset } = step.normalisation;
     const size = width < 130 ? 9.5 : 10.5;
-    const line = (at, write) => {
-      const words = [5, 4, 3, 2].map((digits) => write((value) => unitShort(Math.abs(value), digits)));
-      const fitting = words.find((each) => pen.fits(each, size, width - 6, 400, true)) || words.at(-1);
-      return pen.text(middle, y + at, fitting, { anchor: "middle", size, digits: true, room: width - 2 });
-    };
     const sign = (value) => (value < 0 ? "−" : "+");
-    const last = (short) => `× ${gain < 0 ? "−" : ""}${short(gain)} ${sign(offset)} ${short(offset)}`;
-    if (step.kind === "scaling") return [line(4, last)];
-    return [line(-11, (short) => `(x ${sign(-mean)} ${short(mean)})`), line(4, (short) => `/ ${short(deviation)}`), line(19, last)];
+    const centred = ({ mean }, short) => (step.normalisation.mean === 0 ? "x" : `(x ${sign(-mean)} ${short(mean)})`);
+    const divided = ({ deviation }, short) => `/ ${short(deviation)}`;
+    const times = ({ gain }, short) => (gain === 1 ? "" : `× ${gain < 0 ? "−" : ""}${short(gain)} `);
+    const plus = ({ offset }, short) => (offset === 0 ? "" : `${sign(offset)} ${short(offset)}`);
+    const last = (numbers, short) => `${times(numbers, short)}${plus(numbers, short)}`.trim();
+    const lines = (step.kind === "scaling" ? [[4, last]] : [[-11, centred], [4, divided], [19, last]]).map(([at, write]) => {
+      const words = pen.text(middle, y + at, "", { anchor: "middle", size, digits: true, room: width - 2 });
+      const put = (numbers) => {
+        const written = [5, 4, 3, 2].map((digits) => write(numbers, (value) => unitShort(Math.abs(value), digits)));
+        words.textContent = written.find((each) => pen.fits(each, size, width - 6, 400, true)) || written.at(-1);
+      };
+      return { words, put };
+    });
+    const put = (index) => lines.forEach((line) => line.put(unitNormalisation(step, index)));
+    put(0);
+    if (typeof step.normalisation.deviation !== "number") this.formulas.push(put);
+    return lines.map(({ words }) => words);
   }
 
   /** An activation's curve with its axes; the dot on it is moved to the value that is looked at. */
@@ -202,6 +217,7 @@ class UnitChain {
       tile.look(now.row, now.col);
       tile.coverAfter(covered);
     }
+    for (const put of this.formulas) put(now.index);
     for (const { value, read } of this.values) value.textContent = unitShort(read(now), 4);
     for (const { index, dot, across, up } of this.curves) {
       const { before, value } = now.steps[index];

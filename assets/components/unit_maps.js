@@ -6,6 +6,7 @@ const UNIT_EDGE = 8;
 /** Short remarks on the first row, by what happens in it. */
 function unitRowRemark(numbers) {
   const { form, geometry } = numbers;
+  if (numbers.unit.kind === "Conv2DTranspose") return ["zeros lie between the cells;", "slide the slice over them"];
   const one = geometry && geometry.size[0] * geometry.size[1] === 1;
   if (form === "convolution") return one ? ["every cell × one number"] : ["slide the slice over the map,", "multiply and add"];
   if (form === "max" || form === "mean") return numbers.cells > 1 ? ["slide the window over the map"] : null;
@@ -36,7 +37,7 @@ class UnitMaps {
     const { numbers, pen } = this;
     if (numbers.form === "convolution") return unitScale(unitReach([numbers.total]), true, pen.theme.dark);
     const { head, tinted, of } = this.rows.inputs;
-    if (numbers.form === "sum" || numbers.form === "product") {
+    if (numbers.joins) {
       const reach = unitReach([numbers.total]);
       return unitScale(reach, reach[0] < 0, pen.theme.dark);
     }
@@ -67,7 +68,7 @@ class UnitMaps {
 
   flowDown() {
     const { pen, numbers, room, rows } = this;
-    const wide = numbers.form === "sum" || numbers.form === "product" ? 150 : 0; // beside the inputs' names
+    const wide = numbers.joins ? 150 : 0; // beside the inputs' names
     const bus = { x: Math.max(rows.columns.end, wide) + 30, y: this.rowsBottom + 22 };
     const y = bus.y + 52 + this.map / 2;
     const x = numbers.merges ? 62 : 40;
@@ -88,9 +89,11 @@ class UnitMaps {
     const { pen, numbers } = this;
     const arm = 4.5;
     const cross = `M${x - 4},${y - 4} l8,8 M${x - 4},${y + 4} l8,-8`;
+    const taken = { maximum: "max", minimum: "min" }[numbers.form];
     const d = numbers.form === "product" ? cross : `M${x - arm},${y} h${2 * arm} M${x},${y - arm} v${2 * arm}`;
     const circle = unitNode("circle", { cx: x, cy: y, r: UNIT_PLUS, fill: pen.theme.paper, stroke: pen.ink, "stroke-width": 1.4 });
-    const group = unitNode("g", {}, circle, pen.path(d, { stroke: pen.ink, "stroke-width": 1.6 }));
+    const drawn = taken ? pen.text(x, y + 3, taken, { anchor: "middle", size: 9 }) : pen.path(d, { stroke: pen.ink, "stroke-width": 1.6 });
+    const group = unitNode("g", {}, circle, drawn);
     if (numbers.form !== "convolution" || numbers.bias === 0) return group;
     const above = side < 0;
     const end = above ? y - 40 : y + 30;
@@ -120,7 +123,8 @@ class UnitMaps {
     }
     if (this.plus && !room.vertical && !chain.wrapped && this.numbers.form !== "product") {
       const y = this.plus.y + map / 2 + 40;
-      const lines = this.numbers.form === "convolution" && this.numbers.bias !== 0 ? ["add all of them", "and the bias"] : ["add all of them"];
+      const { form } = this.numbers;
+      const lines = !this.numbers.adds ? ["take the one that is", UNIT_NOUNS[form].split(" ")[0]] : this.numbers.form === "convolution" && this.numbers.bias !== 0 ? ["add all of them", "and the bias"] : ["add all of them"];
       const { x, y: top } = this.plus;
       this.root.append(pen.remark(x + 10, y, lines, `M${x + 6},${y - 4} Q${x - 3},${y - 8} ${x},${top + UNIT_PLUS + 3}`));
       this.noted = Math.max(this.noted, y + 13);

@@ -35,6 +35,15 @@ const UNIT_FUNCTIONS = {
   logsigmoid: (x) => -unitSoftplus(-x),
 };
 
+/** How two parts of a joining that is no sum become one. */
+const UNIT_JOINED = { product: (a, b) => a * b, maximum: Math.max, minimum: Math.min };
+
+/** The numbers of a normalisation at one place: mean and deviation may be others at each; null where a step has none. */
+function unitNormalisation({ normalisation }, index) {
+  const at = (value) => (typeof value === "number" ? value : value[index]);
+  return normalisation && { ...normalisation, mean: at(normalisation.mean), deviation: at(normalisation.deviation) };
+}
+
 /** What an activation does to a number: the function that its curve has, else the curve itself; null where none was sent. */
 function unitActivation(step) {
   if (!step.curve) return null;
@@ -81,7 +90,8 @@ class UnitNumbers {
 
   step(sent) {
     const { normalisation: n } = sent;
-    const numbers = n && { mean: n.mean ?? NaN, deviation: n.deviation ?? NaN, gain: n.gain ?? NaN, offset: n.offset ?? NaN };
+    const read = (value) => (typeof value === "string" ? unitFloats(value) : value ?? NaN);
+    const numbers = n && { mean: read(n.mean), deviation: read(n.deviation), gain: n.gain ?? NaN, offset: n.offset ?? NaN };
     return { ...sent, normalisation: numbers, after: sent.after === null ? this.result : unitFloats(sent.after), f: unitActivation(sent) };
   }
 
@@ -103,7 +113,17 @@ class UnitNumbers {
 
   /** Whether parts are added to each other or to a bias, so that the sum is not just the one part. */
   get merges() {
-    return this.sources.length > 1 || this.unit.others > 0 || (this.form === "convolution" && this.bias !== 0);
+    return this.joins || this.sources.length > 1 || this.unit.others > 0 || (this.form === "convolution" && this.bias !== 0);
+  }
+
+  /** Whether several maps are put together cell by cell. */
+  get joins() {
+    return this.sources.length > 1 && (this.form === "sum" || !this.adds);
+  }
+
+  /** Whether what the inputs give is added up; else it is multiplied, or one of it is taken. */
+  get adds() {
+    return !(this.form in UNIT_JOINED);
   }
 
   /** What one input gives on its own, a number a cell of the result. */
@@ -163,11 +183,12 @@ class UnitNumbers {
   }
 
   addUp() {
-    const product = this.form === "product";
     const total = new Float64Array(this.rest);
-    for (let k = 0; k < total.length; k += 1) total[k] = product ? 1 : total[k] + this.bias;
-    for (const { part } of this.sources) {
-      for (let k = 0; k < total.length; k += 1) total[k] = product ? total[k] * part[k] : total[k] + part[k];
+    const [first, ...others] = this.sources;
+    const join = UNIT_JOINED[this.form];
+    for (let k = 0; k < total.length; k += 1) total[k] = this.adds ? total[k] + this.bias + first.part[k] : first.part[k];
+    for (const { part } of others) {
+      for (let k = 0; k < total.length; k += 1) total[k] = join ? join(total[k], part[k]) : total[k] + part[k];
     }
     return total;
   }
@@ -193,7 +214,8 @@ class UnitNumbers {
   }
 
   after(step, x, index) {
-    const { normalisation, kind, f } = step;
+    const { kind, f } = step;
+    const normalisation = unitNormalisation(step, index);
     if (normalisation) return (normalisation.gain * (x - normalisation.mean)) / normalisation.deviation + normalisation.offset;
     if (kind === "same") return x;
     if (kind === "activation" && !f) return this.shared(x) ?? step.after[index];

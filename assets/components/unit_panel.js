@@ -3,6 +3,10 @@
 const UNIT_LEDGER = 200; // the ledger's least width beside the grids
 const UNIT_GAP = 36;
 
+const UNIT_NOUNS = {
+  max: "largest value", mean: "mean", copy: "value", picture: "pixel", product: "product", maximum: "largest value", minimum: "smallest value",
+};
+
 class UnitPanel {
   constructor(pen, numbers, at, hands, scales) {
     Object.assign(this, { pen, numbers, at, scales });
@@ -31,7 +35,7 @@ class UnitPanel {
 
   look(now, chosen) {
     const { numbers } = this;
-    const noun = { max: "largest value", mean: "mean", copy: "value", picture: "pixel", product: "product" }[numbers.form] || "sum";
+    const noun = UNIT_NOUNS[numbers.form] || "sum";
     this.heading.textContent = `The ${noun}${numbers.cells > 1 ? ` at row ${now.row}, column ${now.col}` : ""}`;
     if (this.grids) this.grids.fill(numbers.sources[chosen], chosen, now, this.scales.input(numbers.sources[chosen]), this.scales.weight);
     this.ledger.fill(unitLedgerValues(numbers, now), this.pickable ? chosen : -1);
@@ -66,14 +70,14 @@ function unitLedgerLines(numbers, choose) {
     if (unit.others) lines.push({ role: "part", label: others, ...together });
     if (form !== "sum") lines.push({ role: "part", label: "bias", attributes: { "data-testid": "unit-bias" } });
   }
-  if (form === "product") {
+  if (!numbers.adds) {
     sources.forEach((source, index) => {
       const attributes = { "data-testid": "unit-part", "data-source": index };
-      lines.push({ role: "step", label: `${index ? "× " : ""}${source.name}`, hint: source.name, attributes });
+      lines.push({ role: "step", label: `${index && form === "product" ? "× " : ""}${source.name}`, hint: source.name, attributes });
     });
   }
   const added = lines.some(({ role }) => role === "part");
-  const name = { max: "the largest", mean: "the mean", product: "the product", copy: "the value", picture: "the pixel" }[form] || "sum";
+  const name = form in UNIT_NOUNS ? `the ${UNIT_SUMS[form] || UNIT_NOUNS[form]}` : "sum";
   lines.push({ role: added ? "sum" : "step", label: name, rule: lines.length > 0, attributes: { "data-testid": "unit-sum" } });
   steps.forEach((step) => {
     const words = { normalisation: "normalised", scaling: "scaled", same: `${step.name}: no change` }[step.kind] || `after ${unitStepName(step)}`;
@@ -94,6 +98,6 @@ function unitLedgerValues(numbers, now) {
     if (unit.others) values.push(now.rest);
     if (form !== "sum") values.push(numbers.bias);
   }
-  if (form === "product") values.push(...now.parts);
+  if (!numbers.adds) values.push(...now.parts);
   return [...values, now.total, ...now.steps.map(({ value }) => value), now.output, now.keras];
 }

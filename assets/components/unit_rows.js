@@ -69,7 +69,7 @@ class UnitRows {
   row(source, index, y) {
     const { pen, columns, map, numbers } = this;
     const middle = y + map / 2;
-    const wide = numbers.form === "sum" || numbers.form === "product" ? Math.max(columns.end - columns.input, 130) : columns.end - columns.input;
+    const wide = numbers.joins ? Math.max(columns.end - columns.input, 130) : columns.end - columns.input;
     const wash = pen.rect(0, y - UNIT_NAME, wide + 16, map + UNIT_NAME + 5, { rx: 8, fill: pen.wash, opacity: 0 });
     const room = numbers.form === "convolution" ? wide : Math.max(wide, 150);
     const name = pen.text(columns.input, y - 5, source.name, { size: 11, room, cut: "start", colour: pen.faint });
@@ -198,6 +198,14 @@ class UnitRows {
       name.setAttribute("fill", on ? pen.ink : pen.faint);
     });
     if (!this.lines || numbers.form === "product") return;
+    if (!numbers.adds) {
+      this.lines.forEach((line, k) => {
+        const won = now.parts[k] === now.total;
+        line.setAttribute("stroke", won ? pen.sign(now.parts[k]) : pen.hair);
+        line.setAttribute("stroke-width", won ? 3.4 : 1);
+      });
+      return;
+    }
     const given = numbers.unit.others ? [...now.parts, now.rest] : now.parts;
     const most = given.reduce((found, value) => (Number.isFinite(value) ? Math.max(found, Math.abs(value)) : found), 0) || 1;
     this.lines.forEach((line, k) => {

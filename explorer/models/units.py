@@ -18,7 +18,9 @@ ACTIVATIONS = frozenset(
     }
 )  # fmt: skip
 """Kinds of layers and operations that are nothing but an activation function."""
-NORMALISATIONS = frozenset({"BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization"})
+NORMALISATIONS = frozenset(
+    {"BatchNormalization", "LayerNormalization", "RMSNormalization", "GroupNormalization", "UnitNormalization"}
+)
 SCALINGS = frozenset({"Rescaling", "Normalization", "LayerScale"})
 QUIET = frozenset(
     {
@@ -30,7 +32,7 @@ QUIET = frozenset(
 CONVOLUTIONS = frozenset({"Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose"})
 POOLINGS = frozenset({"MaxPooling2D", "AveragePooling2D"})
 GLOBAL_POOLINGS = frozenset({"GlobalAveragePooling2D", "GlobalMaxPooling2D", "Mean", "Max"})
-SUMS = frozenset({"Add", "Subtract", "Average", "Maximum", "Minimum"})
+SUMS = frozenset({"Add", "Subtract", "Average", "Maximum", "Minimum", "CustomScaleLayer"})
 PICTURE = 0
 """The number of the picture's tensor, as :func:`~explorer.models.graph.visits` has it."""
 

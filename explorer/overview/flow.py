@@ -290,6 +290,8 @@ def _joined(call: Visit, share: Share, amounts: Amounts) -> list[tuple[int, Shar
     even = np.ones(channels, np.float32)
     known = known and set(widths) <= {1, channels}
     sizes = [np.broadcast_to(amounts.sizes[number], channels) if known else even for number in call.inputs]
+    if name == "CustomScaleLayer":
+        sizes = [sizes[0], sizes[1] * abs(call.layer.scale)]
     total = np.maximum(np.sum(sizes, axis=0), 1e-30)
     for index, (number, width) in enumerate(zip(call.inputs, widths, strict=True)):
         sign = -1.0 if name == "Subtract" and index else 1.0

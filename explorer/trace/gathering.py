@@ -21,7 +21,9 @@ from explorer.models.units import kind, treats_alone
 Floats = NDArray[np.float32]
 Value = Callable[[int], Floats]
 """The number of a tensor → its values for one picture, without the batch."""
-Form = Literal["convolution", "dense", "max", "mean", "sum", "product", "copy", "picture", "other"]
+Form = Literal[
+    "convolution", "dense", "max", "mean", "sum", "product", "maximum", "minimum", "copy", "picture", "other"
+]
 MAX_BYTES = 256_000_000
 """Most bytes of intermediate maps that are held at once."""
 
@@ -57,7 +59,8 @@ class Gathering:
 
     Attributes:
         form: "convolution" (a depthwise one has a single input), "dense", "max" and "mean" over a window, "sum" of
-            parents, "product" of them, "copy" of one (a concatenation), or "other", of which nothing is known.
+            parents, "product" of them, "maximum" and "minimum" of them, "copy" of one (a concatenation), or "other", of
+            which nothing is known.
         values: the input maps, float32 (h, w, n); (K,) of a dense layer.
         channels: for each input its tensor's number and its channel there.
         weights: float32 (kh, kw, n) of a convolution, (K,) of a dense layer, (n,) of a sum; None otherwise.
@@ -77,6 +80,15 @@ class Gathering:
     def parts(self) -> Floats:
         """What each input gives on its own, before the bias: float32 (H, W, n); (K,) of a dense layer."""
         return self.values
+
+    def together(self, parts: Floats) -> Floats:
+        """What all the parts give, before the bias: float64 (H, W) or ()."""
+        return np.asarray(parts.sum(axis=-1, dtype=np.float64))
+
+    @property
+    def adds(self) -> bool:
+        """Whether the parts are added up, so that some of them can be told together."""
+        return True
 
     def patch(self, row: int, col: int) -> tuple[Floats, Floats]:
         """What one result is made of: the inputs and their weights, of one shape: (kh, kw, n), (n,) or (K,).
@@ -153,13 +165,38 @@ class Product(Gathering):
 
     form: Form = "product"
 
-    def parts(self) -> Floats:
-        """The product, (H, W, 1)."""
-        return np.asarray(np.prod(self.values, axis=-1, keepdims=True), np.float32)
+    def together(self, parts: Floats) -> Floats:
+        """The product."""
+        return np.asarray(parts.prod(axis=-1, dtype=np.float64))
+
+    @property
+    def adds(self) -> bool:
+        """No."""
+        return False
 
     def _patch(self, row: int, col: int) -> tuple[Floats, Floats]:
         here = self.values[row, col] if self.shape else self.values
         return here[:1], np.prod(here[1:], keepdims=True, dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Extreme(Gathering):
+    """The largest or the smallest of several maps at each place."""
+
+    def together(self, parts: Floats) -> Floats:
+        """The largest, or the smallest."""
+        return np.asarray(parts.max(axis=-1) if self.form == "maximum" else parts.min(axis=-1), np.float64)
+
+    @property
+    def adds(self) -> bool:
+        """No."""
+        return False
+
+    def _patch(self, row: int, col: int) -> tuple[Floats, Floats]:
+        here = self.values[row, col] if self.shape else self.values
+        won = np.zeros_like(here)
+        won[here.argmax() if self.form == "maximum" else here.argmin()] = 1
+        return here, won
 
 
 def convolved_apart(values: Floats, weights: Floats, geometry: Geometry, shape: tuple[int, ...]) -> Floats:
@@ -199,7 +236,7 @@ def gathering(op: Visit, channel: int, value: Value) -> Gathering:
         channel: of its output.
         value: gives the values of a tensor.
     """
-    make = MAKERS.get(kind(op)) or (_as_it_is if treats_alone(op) else None)
+    make = _as_it_is if treats_alone(op) else MAKERS.get(kind(op))
     told = make is not None and _channels_last(op) and len(op.shape) in {1, 3}  # maps, or one row
     made = make(op, channel, value) if make is not None and told else None
     return made or Gathering(values=np.zeros((0,), np.float32))
@@ -261,6 +298,47 @@ def _slices(op: Visit) -> Callable[[int], tuple[range, Floats]]:
     return lambda channel: (range(channel // group * inputs, (channel // group + 1) * inputs), kernel[..., channel])
 
 
+def _transposed(op: Visit, channel: int, value: Value) -> Gathering | None:
+    """A transposed convolution as the convolution that it is: of the map with zeros put between its cells.
+
+    ``out[o] = Σ_i x[i] · k[o + p − s·i]`` with the stride s and p cells cut off at the beginning. With the zeros,
+    ``z[s·i] = x[i]``, this is a convolution of z by the kernel turned by 180°, with stride 1 (Dumoulin and Visin 2016).
+    """
+    values, layer, number = value(op.inputs[0]), op.layer, op.inputs[0]
+    if values.ndim != 3:
+        return None
+    size, strides, dilation = _pair(layer.kernel_size), _pair(layer.strides), _pair(layer.dilation_rate)
+    shape = value(op.outputs[0]).shape[:2]
+    spread = np.zeros(
+        (*((n - 1) * step + 1 for n, step in zip(values.shape[:2], strides, strict=True)), values.shape[2])
+    )
+    spread[:: strides[0], :: strides[1]] = values
+    pads = []
+    for axis in (0, 1):
+        reach = dilation[axis] * (size[axis] - 1)
+        over = (values.shape[axis] - 1) * strides[axis] + reach + 1 - shape[axis] if layer.padding == "same" else 0
+        pads.append(reach - max(0, over) // 2)
+    return Convolution(
+        values=spread.astype(np.float32),
+        channels=tuple((number, index) for index in range(values.shape[2])),
+        weights=np.ascontiguousarray(np.asarray(layer.kernel, np.float32)[::-1, ::-1, channel]),
+        bias=_bias(layer, channel),
+        geometry=Geometry(size, (1, 1), dilation, (pads[0], pads[1])),
+        shape=shape,
+    )
+
+
+def _repeated(op: Visit, channel: int, value: Value) -> Gathering | None:
+    """Each cell several times: the map as it is afterwards."""
+    if op.layer.interpolation != "nearest":
+        return None
+    one, given = value(op.outputs[0])[..., channel : channel + 1], value(op.inputs[0])
+    if tuple(side * times for side, times in zip(given.shape[:2], _pair(op.layer.size), strict=True)) != one.shape[:2]:
+        return None
+    repeated = given[..., channel : channel + 1].repeat(op.layer.size[0], axis=0).repeat(op.layer.size[1], axis=1)
+    return Gathering(form="copy", values=repeated, channels=((op.inputs[0], channel),), shape=one.shape[:2])
+
+
 def _channels_last(op: Visit) -> bool:
     return getattr(op.layer, "data_format", "channels_last") == "channels_last"
 
@@ -316,10 +394,18 @@ def _together(op: Visit, channel: int, value: Value) -> Gathering | None:
     every = np.broadcast_shapes(*(each.shape for each in given))
     maps = np.stack([np.broadcast_to(each, every)[..., channel] for each in given], axis=-1).astype(np.float32)
     channels = tuple((number, channel % each.shape[-1]) for number, each in zip(op.inputs, given, strict=True))
-    if kind(op) == "Multiply":
-        return Product(values=maps, channels=channels, shape=every[:-1])
-    later = {"Add": 1.0, "Subtract": -1.0, "Average": 1 / len(given)}[kind(op)]
-    first = later if kind(op) == "Average" else 1.0
+    match kind(op):
+        case "Multiply":
+            return Product(values=maps, channels=channels, shape=every[:-1])
+        case "Maximum" | "Minimum" as name:
+            form: Form = "maximum" if name == "Maximum" else "minimum"
+            return Extreme(form=form, values=maps, channels=channels, shape=every[:-1])
+        case "Add" | "Subtract" as name:
+            first, later = 1.0, 1.0 if name == "Add" else -1.0
+        case "CustomScaleLayer":  # of Inception-ResNet: the sum of the first and a part of the second
+            first, later = 1.0, float(op.layer.scale)
+        case _:
+            first = later = 1 / len(given)
     weights = np.asarray([first, *[later] * (len(given) - 1)], np.float32)
     return Weighted(form="sum", values=maps, channels=channels, weights=weights, shape=every[:-1])
 
@@ -352,6 +438,7 @@ MAKERS: Mapping[str, Callable[[Visit, int, Value], Gathering | None]] = MappingP
         "Conv2D": _convolution,
         "DepthwiseConv2D": _convolution,
         "SeparableConv2D": _convolution,
+        "Conv2DTranspose": _transposed,
         "Dense": _dense,
         "MaxPooling2D": _pooling,
         "AveragePooling2D": _pooling,
@@ -362,7 +449,11 @@ MAKERS: Mapping[str, Callable[[Visit, int, Value], Gathering | None]] = MappingP
         "Add": _together,
         "Subtract": _together,
         "Average": _together,
+        "Maximum": _together,
+        "Minimum": _together,
+        "CustomScaleLayer": _together,
         "Multiply": _together,
+        "UpSampling2D": _repeated,
         "Concatenate": _copied,
     }
 )

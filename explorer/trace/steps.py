@@ -1,6 +1,8 @@
 """What happens to a value after the sum: normalisation and activation, as numbers that can be shown."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import keras
@@ -23,14 +25,20 @@ class Normalisation:
     """``gain · (x − mean) / deviation + offset``.
 
     Attributes:
-        mean, deviation: of the channel over the training pictures; the deviation has epsilon in it, ``√(σ² + ε)``.
+        mean, deviation: of the channel over the training pictures; or of this picture's own values, a number or
+            float32 (H, W), one for each place. The deviation has epsilon in it, ``√(σ² + ε)``.
         gain, offset: what was learned, γ and β.
     """
 
-    mean: float
-    deviation: float
+    mean: float | Floats
+    deviation: float | Floats
     gain: float
     offset: float
+
+    @property
+    def scales(self) -> bool:
+        """Whether it is nothing but ``gain · x + offset``."""
+        return np.ndim(self.mean) == np.ndim(self.deviation) == 0 and (self.mean, self.deviation) == (0, 1)
 
     def __call__(self, x: Any) -> Any:
         """Of a number or an array."""
@@ -71,24 +79,20 @@ def own_activation(op: Visit) -> Step | None:
     return Step(op.path, "activation", name, call=_single(op.layer.activation, name))
 
 
-def step_of(call: Visit, channel: int) -> Step:
+def step_of(call: Visit, channel: int, before: Floats) -> Step:
     """What one call does to one channel.
 
     Args:
         call: of a unit's steps.
         channel: of the layer.
+        before: what the call is given, float32 (…, C).
     """
     name, layer = kind(call), call.layer
     if name in QUIET:
         return Step(call.path, "same", name)
-    if name == "BatchNormalization" and _last(layer.axis, call):
-        return Step(call.path, "normalisation", name, _batch_normalisation(layer, channel))
-    if name == "Normalization" and _by_channel(layer, call):
-        return _normalised(call, channel)
-    if name == "Rescaling":
-        return Step(
-            call.path, "scaling", name, Normalisation(0, 1, _at(layer.scale, channel), _at(layer.offset, channel))
-        )
+    numbers = NUMBERS[name](call, channel, before) if name in NUMBERS else None
+    if numbers is not None:
+        return Step(call.path, "scaling" if name in SCALED or numbers.scales else "normalisation", name, numbers)
     if name in ACTIVATIONS:
         function = activation_name(call.layer) if name == "Activation" else name.lower()
         return Step(call.path, "activation", function, call=_single(layer, function) if name != "PReLU" else None)
@@ -103,24 +107,119 @@ def _single(function: Any, name: str) -> Any:
     return None if name in {"softmax", "log_softmax", "logsoftmax", "sparsemax"} else function
 
 
-def _batch_normalisation(layer: Any, channel: int) -> Normalisation:
+def _batch_normalised(call: Visit, channel: int, _before: Floats) -> Normalisation | None:
     """At inference: with the moving mean and variance (Ioffe and Szegedy 2015)."""
-    variance = _at(layer.moving_variance, channel)
-    return Normalisation(
-        mean=_at(layer.moving_mean, channel),
-        deviation=float(np.sqrt(variance + layer.epsilon)),
-        gain=1.0 if layer.gamma is None else _at(layer.gamma, channel),
-        offset=0.0 if layer.beta is None else _at(layer.beta, channel),
-    )
+    layer = call.layer
+    if not _last(layer.axis, call):
+        return None
+    deviation = float(np.sqrt(_at(layer.moving_variance, channel) + layer.epsilon))
+    return _learned(_at(layer.moving_mean, channel), deviation, layer.gamma, layer.beta, channel)
 
 
-def _normalised(call: Visit, channel: int) -> Step:
+def _layer_normalised(call: Visit, channel: int, before: Floats) -> Normalisation | None:
+    """With mean and variance of all channels at each place (Ba, Kiros and Hinton 2016)."""
+    layer, axes = call.layer, np.ravel(call.layer.axis)
+    if len(axes) != 1 or not _last(axes[0], call):
+        return None
+    deviation = np.sqrt(before.var(axis=-1, dtype=np.float64) + layer.epsilon)
+    if layer.rms_scaling:  # Keras then leaves out the mean and the offset, and nothing else
+        return _learned(0.0, deviation, layer.gamma, None, channel)
+    return _learned(before.mean(axis=-1, dtype=np.float64), deviation, layer.gamma, layer.beta, channel)
+
+
+def _root_mean_square(call: Visit, channel: int, before: Floats) -> Normalisation | None:
+    """With the root of the mean square of all channels at each place (Zhang and Sennrich 2019)."""
+    layer, axes = call.layer, np.ravel(call.layer.axis)
+    if len(axes) != 1 or not _last(axes[0], call):
+        return None
+    deviation = np.sqrt(np.square(before, dtype=np.float64).mean(axis=-1) + layer.epsilon)
+    return _learned(0.0, deviation, layer.scale, None, channel)
+
+
+def _unit_length(call: Visit, _channel: int, before: Floats) -> Normalisation | None:
+    """With the length of the vector of all channels at each place."""
+    axes = np.ravel(call.layer.axis)
+    if len(axes) != 1 or not _last(axes[0], call):
+        return None
+    length = np.sqrt(np.square(before, dtype=np.float64).sum(axis=-1))
+    return _learned(0.0, np.maximum(length, 1e-12), None, None, 0)
+
+
+def _group_normalised(call: Visit, channel: int, before: Floats) -> Normalisation | None:
+    """With mean and variance of the whole map over the channels of one group (Wu and He 2018)."""
+    layer, channels = call.layer, before.shape[-1]
+    if not _last(layer.axis, call):
+        return None
+    size = channels // (channels if layer.groups == -1 else layer.groups)
+    group = before[..., channel // size * size :][..., :size]
+    deviation = float(np.sqrt(group.var(dtype=np.float64) + layer.epsilon))
+    return _learned(float(group.mean(dtype=np.float64)), deviation, layer.gamma, layer.beta, channel)
+
+
+def _learned(mean: Any, deviation: Any, gain: Any, offset: Any, channel: int) -> Normalisation:
+    """With the gain and offset that a layer has learned, where it has them; maps as float32."""
+    mean, deviation = (np.float32(each) if np.ndim(each) else float(each) for each in (mean, deviation))
+    one = 1.0 if gain is None else _at(gain, channel)
+    return Normalisation(mean, deviation, one, 0.0 if offset is None else _at(offset, channel))
+
+
+def _normalised(call: Visit, channel: int, _before: Floats) -> Normalisation | None:
     """A Normalization layer, or its inverse, which puts mean and deviation back."""
+    if not _by_channel(call.layer, call):
+        return None
     mean, variance = _at(call.layer.mean, channel), _at(call.layer.variance, channel)
     spread = max(float(np.sqrt(variance)), SMALLEST)
-    if call.layer.invert:
-        return Step(call.path, "scaling", kind(call), Normalisation(0.0, 1.0, spread, mean))
-    return Step(call.path, "normalisation", kind(call), Normalisation(mean, spread, 1.0, 0.0))
+    return Normalisation(0.0, 1.0, spread, mean) if call.layer.invert else Normalisation(mean, spread, 1.0, 0.0)
+
+
+def _rescaled(call: Visit, channel: int, _before: Floats) -> Normalisation | None:
+    return Normalisation(0.0, 1.0, _at(call.layer.scale, channel), _at(call.layer.offset, channel))
+
+
+def _layer_scaled(call: Visit, channel: int, _before: Floats) -> Normalisation | None:
+    """ConvNeXt's LayerScale: each channel times its own learned number (Touvron et al. 2021)."""
+    gamma = getattr(call.layer, "gamma", None)
+    return None if gamma is None else Normalisation(0.0, 1.0, _at(gamma, channel), 0.0)
+
+
+def _with_number(call: Visit, channel: int, _before: Floats) -> Normalisation | None:
+    """``x + 3``, ``x / 6``, ``1 − x`` and the like, written with a number in place of a layer."""
+    given = [*call.node.arguments.args, *call.node.arguments.kwargs.values()]
+    if len(given) != 2 or sum(isinstance(each, keras.KerasTensor) for each in given) != 1:
+        return None
+    first = isinstance(given[0], keras.KerasTensor)
+    constant = np.asarray(given[1] if first else given[0])
+    if constant.size not in {1, call.shape[-1]} or constant.shape[-1:] not in {(), (1,), (call.shape[-1],)}:
+        return None
+    number, name = _at(constant, channel), kind(call)
+    if name == "Add":
+        return Normalisation(0.0, 1.0, 1.0, number)
+    if name == "Subtract":
+        return Normalisation(0.0, 1.0, *((1.0, -number) if first else (-1.0, number)))
+    if name == "Multiply":
+        return Normalisation(0.0, 1.0, number, 0.0)
+    return Normalisation(0.0, 1.0, 1 / number, 0.0) if first and number else None
+
+
+SCALED = frozenset({"Rescaling", "LayerScale", "Add", "Subtract", "Multiply", "Divide", "TrueDivide"})
+NUMBERS: Mapping[str, Callable[[Visit, int, Floats], Normalisation | None]] = MappingProxyType(
+    {
+        "BatchNormalization": _batch_normalised,
+        "LayerNormalization": _layer_normalised,
+        "RMSNormalization": _root_mean_square,
+        "GroupNormalization": _group_normalised,
+        "UnitNormalization": _unit_length,
+        "Normalization": _normalised,
+        "Rescaling": _rescaled,
+        "LayerScale": _layer_scaled,
+        "Add": _with_number,
+        "Subtract": _with_number,
+        "Multiply": _with_number,
+        "Divide": _with_number,
+        "TrueDivide": _with_number,
+    }
+)
+"""What is known of each kind of step that scales and shifts; None where it does so otherwise."""
 
 
 def _by_channel(layer: Any, call: Visit) -> bool:

@@ -73,8 +73,8 @@ class Flattened:
 class Unfolded:
     """One channel of one layer, and everything that makes it.
 
-    ``total = Σ parts of the sources + rest + bias``, of a "product" the product of the parts; ``result`` is what the
-    steps make of the total.
+    ``total = Σ parts of the sources + rest + bias``, of a "product" the product of the parts, of a "maximum" or
+    "minimum" the largest or smallest; ``result`` is what the steps make of the total.
 
     Attributes:
         path: the layer.
@@ -197,22 +197,22 @@ def unfold(
     gathered = gathering(unit.op, channel, wiring.value)
     if gathered.form == "other":
         return _nothing_known(path, channel, unit.op.path, name, result)
-    multiplies = gathered.form == "product"
-    parts = gathered.values if multiplies else gathered.parts()
+    parts = gathered.parts()
     flows = np.abs(parts).reshape(-1, parts.shape[-1]).sum(axis=0)
     order = np.argsort(-flows, kind="stable")
     steps, after = _steps(wiring, unit.op, calls, channel)
     if gathered.form == "dense":
         most = terms
-    elif multiplies or most_bytes is None:
-        most = len(order) if multiplies else inputs
+    elif not gathered.adds:
+        most = len(order)
+    elif most_bytes is None:
+        most = inputs
     else:
         left = most_bytes - 4 * parts[..., 0].size * (2 + max(1, len(after)))
         most = min(inputs, max(FEWEST, left // max(1, gathered.values[..., 0].nbytes)))
     shown, hidden = order[:most], np.sort(order[most:])
     rest = parts[..., hidden].sum(axis=-1, dtype=np.float64).astype(np.float32)
-    together = parts.prod(axis=-1, dtype=np.float64) if multiplies else parts.sum(axis=-1, dtype=np.float64)
-    total = (together + gathered.bias).astype(np.float32)
+    total = (gathered.together(parts) + gathered.bias).astype(np.float32)
     vector = everything.ndim == 1
     return Unfolded(
         path=path,
@@ -301,13 +301,13 @@ def _steps(
     """What follows the sum, and the values after each as Keras has them."""
     steps, after = [], []
     if treats_alone(op):
-        steps.append(step_of(op, channel))
+        steps.append(step_of(op, channel, wiring.value(op.inputs[0])))
         after.append(wiring.value(op.outputs[0])[..., channel])
     elif own := own_activation(op):
         steps.append(own)
         after.append(wiring.value(op.outputs[0])[..., channel])
     for call in calls:
-        steps.append(step_of(call, channel))
+        steps.append(step_of(call, channel, wiring.value(call.inputs[0])))
         after.append(wiring.value(call.outputs[0])[..., channel])
     return tuple(steps), tuple(after)
 
@@ -364,7 +364,7 @@ def _of_picture(wiring: Wiring, path: str, channel: int, calls: Sequence[Visit],
     given = wiring.value(PICTURE)
     if any(wiring.value(call.outputs[0]).shape != given.shape for call in calls):
         return _nothing_known(path, channel, "", type(calls[-1].layer).__name__, result)
-    steps = tuple(step_of(call, channel) for call in calls)
+    steps = tuple(step_of(call, channel, wiring.value(call.inputs[0])) for call in calls)
     after = tuple(wiring.value(call.outputs[0])[..., channel] for call in calls)
     source = Source(
         "", channel, None, given[..., channel], None, given[..., channel], float(np.abs(given[..., channel]).sum())

@@ -136,14 +136,19 @@ def _step(step: Step, before: NDArray[np.float32]) -> dict[str, Any]:
         "normalisation": None
         if numbers is None
         else {
-            "mean": _number(numbers.mean),
-            "deviation": _number(numbers.deviation),
+            "mean": _number_or_map(numbers.mean),
+            "deviation": _number_or_map(numbers.deviation),
             "gain": _number(numbers.gain),
             "offset": _number(numbers.offset),
         },
         "curve": None if curve is None else [_rounded(axis) for axis in curve],
         "after": None,
     }
+
+
+def _number_or_map(value: Any) -> float | str | None:
+    """One number for all places, or one for each of them."""
+    return packed(value) if np.ndim(value) else _number(float(value))
 
 
 def _rounded(numbers: NDArray[np.float32]) -> Sequence[float | None]:

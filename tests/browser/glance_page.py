@@ -88,6 +88,19 @@ def branches():
     return Classifier(drawn(keras.Model(inputs, L.Dense(3, name="scores")(x))), ("a", "b", "c"), "branches")
 
 
+def rarer():
+    """What fewer networks have: maps made larger, the largest of two, norms of each place, sums without layers."""
+    inputs = keras.Input((8, 9, 3), name="pixels")
+    x = L.Conv2DTranspose(4, 3, strides=2, padding="same", name="up")(L.Rescaling(1 / 64, name="scale")(inputs))
+    x = L.LayerNormalization(name="layer")(x)
+    one, other = L.Conv2D(4, 1, name="left")(x), L.Conv2D(4, 3, padding="same", name="right")(x)
+    x = L.Concatenate(name="wide")([L.Maximum(name="most")([one, other]), L.Minimum(name="least")([one, other])])
+    x = L.GroupNormalization(2, name="groups")(L.Conv2D(4, 2, strides=2, name="half")(x))
+    x = L.Conv2D(3, 1, name="soft")(x) + 3.0
+    x = L.UpSampling2D(2, name="repeated")(L.ReLU(6.0, name="clip")(x) * (1 / 6))
+    return Classifier(drawn(keras.Model(inputs, L.Dense(3, name="scores")(L.Flatten()(x)))), ("a", "b", "c"), "rarer")
+
+
 def hostile():
     """Names that would be markup, where a name can be: TensorFlow lets no layer have a "<"."""
     layers = [L.Conv2D(5, 3, activation="relu", name="a>b-onerror"), L.Flatten(name="flat"), L.Dense(2, name="c>d")]
@@ -127,7 +140,7 @@ def published(name):
     return Classifier(network.model, network.class_names, name)
 
 
-OWN = {make.__name__: make for make in (grey, mlp, transfer, nested, one, branches, hostile, broken, lost)}
+OWN = {make.__name__: make for make in (grey, mlp, transfer, nested, one, branches, rarer, hostile, broken, lost)}
 
 
 def classifier(name):

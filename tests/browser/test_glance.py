@@ -450,6 +450,64 @@ def test_the_shown_numbers_of_more_networks_agree_with_keras(visit, name):
     assert len(all_agree(visit, name)) == 12
 
 
+RARER = {
+    "layer": ("convolution", ["normalisation"]),
+    "most": ("maximum", []),
+    "least": ("minimum", []),
+    "groups": ("convolution", ["normalisation"]),
+    "multiply": ("convolution", ["scaling", "activation", "scaling"]),
+    "repeated": ("copy", []),
+}
+"""Layers and operations of the network ``rarer``: how each gathers, and what follows."""
+
+
+@cache
+def rare(path):
+    """What Keras has for a layer or an operation of that network, (H, W, C)."""
+    classifier = network("rarer")[0]
+    operation = next(each for each in classifier.model.operations if each.name == path)
+    return np.asarray(keras.Model(classifier.model.inputs[0], operation.output)(glance_page.photo(classifier)))[0]
+
+
+def test_what_fewer_networks_have_is_told_in_numbers_too(visit):
+    classifier = network("rarer")[0]
+    opened = [group.id for group in overview.plan(classifier.model).groups()]
+    page = visit("rarer", opened=",".join(opened))
+    seen = {}
+    for path in RARER:
+        channel = int(page.locator(f'.glance .base .tile[data-path="{path}"]').last.get_attribute("data-channel"))
+        values = rare(path)[..., channel]
+        shown = [unfold(page, path, channel)]
+        look_elsewhere(page, unit(page, path, channel))
+        shown.append(read(page, path, channel))
+        for told in shown:
+            close(told["output"], values[tuple(told["at"])], values)
+            close(told["keras"], values[tuple(told["at"])], values)
+            assert told["equal"] == "true"
+            if path in {"most", "least"}:
+                parts = {part["name"].split(" ")[0]: part["value"] for part in told["parts"]}
+                assert told["sum"] == (max if path == "most" else min)(parts.values())
+                for parent in ("left", "right"):
+                    close(parts[parent], rare(parent)[(*told["at"], channel)], rare(parent))
+        seen[path] = (told["form"], [step["kind"] for step in told["steps"]])
+    assert seen == RARER
+
+
+def test_a_transposed_convolution_slides_over_a_map_with_zeros_between(visit):
+    page = visit("rarer")
+    up = network("rarer")[1].calls["up"]
+    shown = unfold(page, "layer", 2)
+    at = (*shown["at"], 2)
+    close(shown["sum"], up.values[at], up.values)
+    colour = by_keras.COLOURS.index(shown["parts"][0]["name"])
+    alone = np.zeros_like(up.given())
+    alone[..., colour] = up.given()[..., colour]
+    gives = np.asarray(up.layer(alone[np.newaxis]))[0][at] - np.asarray(up.layer.bias)[2]
+    assert shown["patch"][0]["source"] == 0
+    close(sum(cell["value"] for cell in shown["products"]), gives, up.values)
+    close(shown["parts"][0]["value"], gives, up.values)
+
+
 # Pointing, keys and touch
 
 LIT = """(svg) => {

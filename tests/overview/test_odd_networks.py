@@ -14,6 +14,10 @@ from explorer.ui.glance_unit import opposite
 L, ops = keras.layers, keras.ops
 
 
+# Keras advises against it; old networks have it.
+pytestmark = pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`:UserWarning")
+
+
 def head(x, classes=3):
     """Scores of some classes."""
     x = x if len(x.shape) == 2 else L.Flatten()(x)
@@ -172,13 +176,66 @@ def dotted(inputs):
     return head(L.Flatten()(L.Conv2D(2, 3, name="base.conv")(base(inputs))))
 
 
+def enlarging(inputs):
+    x = L.Conv2DTranspose(4, 3, strides=2, padding="same", name="same")(inputs)
+    x = L.Conv2DTranspose(3, (2, 5), strides=(3, 2), name="valid", activation="relu")(x)
+    x = L.Conv2DTranspose(3, 4, strides=2, padding="same", name="even")(L.AveragePooling2D(4)(x))
+    x = L.Conv2DTranspose(3, 3, dilation_rate=2, padding="same", name="dilated")(x)
+    x = L.Conv2DTranspose(3, 2, strides=3, name="apart")(x)
+    return head(L.UpSampling2D((2, 3), name="repeated")(x))
+
+
+def smooth(inputs):
+    return head(L.UpSampling2D(2, interpolation="bilinear", name="smooth")(L.Conv2D(3, 3)(inputs)))
+
+
+def extremes(inputs):
+    one, other = L.Conv2D(4, 3, name="one")(inputs), L.Conv2D(4, 3, name="other")(inputs)
+    least = L.Minimum(name="least")([one, other, L.GlobalMaxPooling2D(keepdims=True)(one)])
+    return head(L.Concatenate()([L.Maximum(name="most")([one, other]), L.ReLU()(least)]))
+
+
+def normalised_by_place(inputs):
+    x = L.LayerNormalization(name="layer")(L.Conv2D(6, 3, name="conv")(inputs))
+    x = L.RMSNormalization(name="rms")(L.Conv2D(6, 1)(x))
+    x = L.GroupNormalization(3, name="groups")(L.Conv2D(6, 1)(x))
+    x = L.GroupNormalization(-1, center=False, scale=False, name="instance")(L.Conv2D(6, 1)(x))
+    x = L.UnitNormalization(name="length")(L.Conv2D(6, 1)(x))
+    x = L.LayerNormalization(rms_scaling=True, name="spread")(L.Conv2D(6, 1)(x))
+    x = L.LayerNormalization(axis=[1, 2, 3], name="all")(L.Conv2D(6, 1)(x))
+    x = L.LayerNormalization(name="vector")(L.Dense(5)(L.Flatten()(x)))
+    return L.Dense(3, activation="softmax", name="classes")(x)
+
+
+def numbers(inputs):
+    x = L.Conv2D(4, 3, name="conv")(inputs)
+    x = x * L.ReLU(6.0)(x + 3.0) * (1 / 6)
+    x = keras.ops.divide(1 - L.Conv2D(4, 1)(x), 2) - 0.5
+    return head(2 - x * np.float32([1, -2, 3, 0.5]))
+
+
+class CustomScaleLayer(L.Layer):
+    """As in Keras's Inception-ResNet."""
+
+    scale = 0.17
+
+    def call(self, inputs):
+        return inputs[0] + inputs[1] * self.scale
+
+
+def scaled_sum(inputs):
+    x = L.Conv2D(4, 3, padding="same", name="conv")(inputs)
+    return head(L.ReLU()(CustomScaleLayer(name="scaled")([x, L.Conv2D(4, 1, name="branch")(x)])))
+
+
 BUILDS = {
     build.__name__: build
     for build in (
         rows, convolutional_head, one_convolution, other_axis, attention, two_outputs, leaking, before_the_sum,
         squeezed, over_channels, laid_out_anew, normalised_scores, skip_to_the_head, enlarged, adapted, one_cell,
         channels_first, normalised_row, activated_row, pooled_by_operations, sigmoid_and_nothing, moved, rows_and_back,
-        added_rows, mean_over_channels, activations_of_all, inverted, dotted,
+        added_rows, mean_over_channels, activations_of_all, inverted, dotted, enlarging, smooth, extremes,
+        normalised_by_place, numbers, scaled_sum,
     )
 }  # fmt: skip
 
@@ -268,6 +325,30 @@ def test_what_does_not_stay_in_its_place_is_not_told_as_a_sum(name):
     assert trace.unfold(wiring, path, 1).form == "other"
     with pytest.raises(LayerError):
         trace.trace_unit(net, np.zeros(net.input_shape, np.uint8), path, 0, 0, 1)
+
+
+KNOWN = {
+    "enlarging": {"same": "convolution", "valid": "convolution", "repeated": "copy"},
+    "smooth": {"smooth": "other"},
+    "extremes": {"most": "maximum", "least": "minimum"},
+    "scaled_sum": {"scaled": "sum"},
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_how_a_layer_makes_its_values_is_known(name):
+    net = built(name)
+    wiring = trace.wired(net, pixels_of(net))
+    assert {path: trace.unfold(wiring, path, 0).form for path in KNOWN[name]} == KNOWN[name]
+
+
+@pytest.mark.parametrize(("name", "unknown"), [("normalised_by_place", {"all"}), ("numbers", set())])
+def test_what_follows_a_sum_is_told_in_numbers(name, unknown):
+    net = built(name)
+    wiring = trace.wired(net, pixels_of(net))
+    steps = {step.path: step for path in wiring.calls for step in trace.unfold(wiring, path, 0).steps}
+    assert {path for path, step in steps.items() if step.kind == "other"} == unknown
+    assert any(step.normalisation for step in steps.values())
 
 
 def test_a_softmax_that_is_a_layer_ends_a_network():
