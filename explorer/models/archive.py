@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, overload
 
 import keras
+import numpy as np
 
 from explorer import device, settings
 from explorer.errors import ModelError
@@ -100,14 +101,11 @@ def load_classifier(
         raise ModelError(f"The file has {len(content):,} bytes; {MAX_MODEL_BYTES:,} is the limit.")
     entries = read_entries(content, MAX_MODEL_BYTES)
     check_config(entries[CONFIG])
-    model = _load(entries, trusted=trusted)
-    layer_paths(model)  # raises for a network that was never built, whose parameters cannot be counted
-    _check_parameters(model.count_params())
-    return Classifier(model, _names(model, entries[METADATA], class_names), name)
+    return _classifier(_load(entries, trusted=trusted), _metadata_names(entries[METADATA], class_names), name)
 
 
 def trial(path: str, memory: int) -> None:
-    """Load a file in this process, which is there for nothing else, and print what came of it as JSON.
+    """Load and run a network in this process, which is there for nothing else; print what came of it as JSON.
 
     Args:
         path: a ``.keras`` file.
@@ -116,7 +114,7 @@ def trial(path: str, memory: int) -> None:
     try:
         _limit_memory(memory)
         check_weights(read_entries(Path(path).read_bytes(), MAX_MODEL_BYTES)[WEIGHTS], MAX_MODEL_BYTES)
-        keras.saving.load_model(path, compile=False, safe_mode=True)
+        _run(_classifier(keras.saving.load_model(path, compile=False, safe_mode=True), None, "uploaded"))
         answer = {"problem": ""}
     except ModelError as error:
         answer = {"problem": str(error)}
@@ -125,6 +123,22 @@ def trial(path: str, memory: int) -> None:
     except Exception as error:  # noqa: BLE001 - whatever it is, it means that this file does not load
         answer = {"problem": f"Keras cannot load this network ({type(error).__name__}). Save it again with Keras 3."}
     sys.stdout.write(f"\n{json.dumps(answer)}\n")
+
+
+def _run(classifier: Classifier) -> None:
+    """Whether a network runs: Keras loads some that it cannot run, and TensorFlow crashes on a few."""
+    height, width, channels = classifier.input_shape
+    try:
+        classifier.predict(np.zeros((1, height, width, channels), np.uint8))
+    except ModelError:  # the answer is not a number; the pages say so, and show where that begins
+        return
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"Keras opens this network but cannot run it on a picture of {height} × {width} pixels "
+            f"({type(error).__name__}). Try whether model.predict does."
+        ) from error
 
 
 def _load(entries: dict[str, bytes], *, trusted: bool) -> Any:
@@ -156,11 +170,16 @@ def _try(path: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ModelError(f"The network did not load within {TRIAL_SECONDS:.0f} seconds. Try a smaller one.") from error
+        raise ModelError(
+            f"The network did not load and run within {TRIAL_SECONDS:.0f} seconds. Try a smaller one."
+        ) from error
     try:
         problem = json.loads(run.stdout.strip().rpartition("\n")[2])["problem"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelError("Loading the network failed, perhaps for want of memory. Try a smaller one.") from error
+        raise ModelError(
+            "Loading the network or running it ended the process that tried, perhaps for want of memory. "
+            "Try a smaller one."
+        ) from error
     if problem:
         raise ModelError(problem)
 
@@ -195,7 +214,19 @@ def _check_parameters(parameters: int) -> None:
         raise ModelError(f"The network has {parameters:,} parameters; {MAX_MODEL_PARAMETERS:,} is the limit.")
 
 
-def _names(model: Any, metadata: bytes, given: Sequence[str] | None) -> Sequence[str]:
+def _classifier(model: Any, names: Sequence[str] | None, name: str) -> Classifier:
+    """The classifier of a loaded network, whose classes have numbers where they have no names."""
+    layer_paths(model)  # raises for a network that was never built, whose parameters cannot be counted
+    _check_parameters(model.count_params())
+    if names is None:
+        outputs = getattr(model, "outputs", None) or []
+        units = outputs[0].shape[-1] if outputs and outputs[0].shape else 0
+        names = [f"class {index}" for index in range(max(2, units or 0))]
+    return Classifier(model, names, name)
+
+
+def _metadata_names(metadata: bytes, given: Sequence[str] | None) -> Sequence[str] | None:
+    """The names given, else those in the file; None where it has none."""
     if given is not None:
         return given
     try:
@@ -204,6 +235,4 @@ def _names(model: Any, metadata: bytes, given: Sequence[str] | None) -> Sequence
         names = None
     if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
         return [name[:100] for name in names]
-    outputs = getattr(model, "outputs", None) or []
-    units = outputs[0].shape[-1] if outputs and outputs[0].shape else 0
-    return [f"class {index}" for index in range(max(2, units or 0))]
+    return None

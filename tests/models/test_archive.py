@@ -97,12 +97,31 @@ def test_the_first_loading_may_fail_in_a_process_of_its_own(saved, tmp_path, mon
     with pytest.raises(ModelError, match="point into another file"):
         archive._try(path)
     monkeypatch.setattr(archive, "TRIAL_SECONDS", 0.2)
-    with pytest.raises(ModelError, match="did not load within"):
+    with pytest.raises(ModelError, match="did not load and run within"):
         archive._try(path)
     monkeypatch.setattr(archive, "TRIAL", "import os; os.abort()")
     monkeypatch.setattr(archive, "TRIAL_SECONDS", 20)
     with pytest.raises(ModelError, match="perhaps for want of memory"):
         archive._try(path)
+
+
+def test_a_network_that_keras_cannot_run_is_told_so_before_it_is_opened(tmp_path):
+    inputs, layers = keras.Input((8, 9, 3)), keras.layers
+    cropped = layers.RandomCrop(4, 5)(inputs)  # Keras leaves out the crop where it says that it was made
+    for model in (
+        keras.Model(inputs, layers.Dense(2)(layers.Flatten()(cropped))),
+        keras.Model(inputs, layers.Dense(2, name="a<b")(layers.Flatten()(inputs))),
+    ):
+        model.save(tmp_path / "network.keras")
+        with pytest.raises(ModelError, match="cannot run it on a picture of 8 × 9 pixels"):
+            load_classifier(tmp_path / "network.keras", "x")
+
+
+def test_one_whose_answer_is_not_a_number_is_opened_all_the_same(tmp_path):
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    model.set_weights([np.full(weight.shape, np.nan) for weight in model.weights])
+    model.save(tmp_path / "network.keras")
+    assert load_classifier(tmp_path / "network.keras", "x").input_shape == (4, 4, 1)
 
 
 def test_memory_is_bounded_where_the_system_can(capsys, monkeypatch, saved, tmp_path):
