@@ -233,7 +233,7 @@ class Glance {
     this.noted = stop;
     const seen = layout.vertical ? [-Infinity, Infinity] : [this.left, this.left + this.width];
     const notes = stop
-      ? channelNotes(this.sent.columns, layout, stop, picture.edgesOf(stop))
+      ? channelNotes(this.sent.columns, layout, stop, picture.edgesOf(stop), this.sent.hidden)
       : restingNotes(this.sent.columns, layout, picture.edges, ...seen);
     const beside = this.notes && !unfolded && !layout.vertical;
     picture.notes.replaceChildren(...(beside ? drawNotes(notes, layout, ...seen, picture.ink) : []));

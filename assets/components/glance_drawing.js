@@ -76,7 +76,8 @@ function parametersIn(words, width, tight, measure) {
 function drawHead(column, head, ink) {
   const node = glanceNode("g", { class: "glance-head" });
   const tip = glanceNode("title");
-  tip.textContent = [column.title, column.note, column.shape, column.parameters].filter(Boolean).join("\n");
+  const rule = column.look === "maps" || column.look === "units" ? `${column.rule} channels` : "";
+  tip.textContent = [column.title, column.note, column.shape, column.parameters, rule].filter(Boolean).join("\n");
   node.append(tip);
   const draw = { middle: stackedHead, start: stackedHead, lane: laneHead, narrow: laneHead, row: rowHead }[head.look];
   const button = column.opens ? foldButton("open", column, ink) : null;
@@ -171,7 +172,9 @@ function drawFoot(column, foot, ink, id) {
   let y = foot.y;
   if (column.range && foot.look === "stacked") {
     node.append(...colourRamp(column, foot.x - foot.width / 2, y, foot.width, ink, id));
-    const [low, high] = column.range.map((end) => shown(end));
+    const ends = [2, 1, 0].map((decimals) => column.range.map((end) => shown(end, decimals)));
+    const fits = ([low, high]) => ink.measure(low, 10) + ink.measure(high, 10) + 6 <= foot.width + 4;
+    const [low, high] = ends.find(fits) || ends.at(-1);
     node.append(
       glanceText(ink, low, foot.x - foot.width / 2 - 2, y + 17, { size: 10, anchor: "start" }),
       glanceText(ink, high, foot.x + foot.width / 2 + 2, y + 17, { size: 10, anchor: "end" }),

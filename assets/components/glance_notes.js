@@ -32,7 +32,7 @@ function restingNotes(columns, layout, edges, left, right) {
 const middleOf = (box) => (box.left + box.right) / 2;
 
 /** Words for one channel: what feeds it most, what it goes into most, what a click does. */
-function channelNotes(columns, layout, at, edges) {
+function channelNotes(columns, layout, at, edges, hidden) {
   const column = columns[at.column];
   const box = layout.boxes[at.column];
   const named = (index, k) => ({
@@ -47,6 +47,8 @@ function channelNotes(columns, layout, at, edges) {
     const verb = fed.sign < 0 ? "most is taken away by" : "most comes from";
     notes.push({ words: `${verb} ${named(fed.link.from, fed.from)}`, x: box.left - gap, to: "gap" });
   }
+  const unseen = fed ? undefined : hidden.find(([index, k]) => index === at.column && k === at.k);
+  if (unseen) notes.push({ words: `comes from ${unseen[2]}, which is not drawn`, x: box.left - gap, to: "gap" });
   if (column.look !== "picture") {
     const words = column.look === "classes" ? "click: the terms of its logit" : "click: the sums that made it";
     notes.push({ words, x: middleOf(box), to: "foot" });

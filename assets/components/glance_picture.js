@@ -63,7 +63,17 @@ class GlancePicture {
         glanceNode("path", { d: arrow, fill: ground, "fill-opacity": 0.4 }),
       ]),
       ...this.restingPaths(),
+      glanceNode("path", { class: "stubs", d: this.stubs(), fill: "none", stroke: ground, "stroke-opacity": 0.35, "stroke-dasharray": "1.5 2.5" }),
     );
+  }
+
+  /** Short dotted lines into the channels that get most from one that is not drawn. */
+  stubs() {
+    const { point } = penOf(this.layout);
+    return this.sent.hidden.map(([index, k]) => {
+      const { start, centre } = this.layout.boxes[index].places[k];
+      return `M${point(start - 12, centre)}L${point(start, centre)}`;
+    }).join("");
   }
 
   /** The edges at rest: those of one connection that look alike are one path, so that there are few nodes. */

@@ -60,7 +60,7 @@ class GlancePanel {
     this.open.title = `What is added up here is inside ${column.title}: open it.`;
     const label = column.labels[k];
     const fresh = this.root.hidden;
-    this.words.textContent = `${column.path || column.title} · ${label}`;
+    this.words.replaceChildren(element("span", { class: "path" }, column.path || column.title), element("span", {}, ` · ${label}`));
     this.detail.textContent = column.details ? column.details[k] || "" : "";
     this.root.setAttribute("aria-label", `${column.path || column.title}, ${label}, unfolded`);
     this.filters.textContent = unit.softmax ? "Grow this class" : "Grow this filter";
@@ -75,7 +75,15 @@ class GlancePanel {
     this.root.style.top = `${place.top}px`;
     this.root.dataset.side = place.side;
     if (fresh && !prefersCalm()) this.grow(box, place);
+    if (fresh && vertical) this.comeIntoSight();
     return { place, height: this.root.offsetHeight };
+  }
+
+  /** Scrolls the page where most of the panel would be below the screen. */
+  comeIntoSight() {
+    if (this.root.getBoundingClientRect().top < 0.55 * window.innerHeight) return;
+    this.root.style.scrollMarginTop = "150px"; // the channel stays in sight over it, and the page's own bar over that
+    this.root.scrollIntoView({ block: "start", behavior: prefersCalm() ? "auto" : "smooth" });
   }
 
   /** Lets the panel come out of the channel. */

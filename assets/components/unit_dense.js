@@ -118,7 +118,7 @@ class UnitDense {
     const { numbers } = this;
     if (this.flat) this.flat.look(now);
     else this.ledger.fill(unitLedgerValues(numbers, now));
-    this.ledger.compare(now.output, now.keras, numbers.agrees(now.output, now.keras));
+    this.ledger.compare(now.output, now.keras, numbers.agrees(now.output, now.keras), now.borrowed);
     if (this.chain) this.chain.look(now, null);
   }
 

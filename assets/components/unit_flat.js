@@ -199,7 +199,7 @@ class UnitFlat {
     const joins = rows.map(({ tiles }, index) => {
       for (const tile of tiles) tile.look(cell.row, cell.col);
       const [map] = tiles;
-      const from = { x: map.x + (cell.col + 1) * map.cell, y: map.y + (cell.row + 0.5) * map.cell };
+      const from = { x: map.x + (cell.col + 1) * map.cell, y: map.y + (cell.row + 0.5) * map.high };
       const to = first + ((this.numberOf(cell, flat.sources[index].channel) + 0.5) / this.length) * (last - first);
       const bend = (from.x + columns.strip) / 2;
       const on = index === chosen;

@@ -200,7 +200,7 @@ class UnitNumbers {
     const steps = this.steps.map((step) => {
       const before = value;
       value = this.after(step, value, index);
-      return { before, value };
+      return { before, value, borrowed: this.borrows(step, before) };
     });
     return {
       row, col, index,
@@ -209,6 +209,7 @@ class UnitNumbers {
       total: this.total[index],
       steps,
       output: value,
+      borrowed: steps.some((step) => step.borrowed),
       keras: this.result[index],
     };
   }
@@ -224,13 +225,23 @@ class UnitNumbers {
     return Number.isNaN(value) && Number.isFinite(x) ? step.after[index] : value;
   }
 
+  /** Whether what a step makes of a number is not computed here, but what Keras has. */
+  borrows(step, x) {
+    if (step.normalisation || step.kind === "same" || !Number.isFinite(x)) return false;
+    if (step.kind === "activation" && !step.f) return this.shared(x) === null;
+    return Number.isNaN(step.f ? step.f(x) : NaN);
+  }
+
   /** This class's share of all scores' exponentials; null where the other scores are not known. */
   shared(logit) {
     const { softmax } = this.unit;
     if (!softmax || softmax.kind !== "softmax") return null;
     const most = Math.max(...softmax.classes.map(([, score]) => score));
     const told = softmax.classes.reduce((sum, [, score]) => sum + Math.exp(score - most), 0);
-    return (Math.exp(logit - most) / told) * (1 - softmax.share);
+    const own = softmax.classes.find(([, , , chosen]) => chosen);
+    const others = told / (1 - softmax.share) - (own ? Math.exp(own[1] - most) : 0);
+    const ours = Math.exp(logit - most); // of the sum as it is computed here, which is not Keras's to the last digit
+    return ours / (ours + Math.max(others, 0));
   }
 
   /** Whether a number of ours is Keras's: to a ten-thousandth of the channel's largest value. */

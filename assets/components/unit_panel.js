@@ -39,7 +39,7 @@ class UnitPanel {
     this.heading.textContent = `The ${noun}${numbers.cells > 1 ? ` at row ${now.row}, column ${now.col}` : ""}`;
     if (this.grids) this.grids.fill(numbers.sources[chosen], chosen, now, this.scales.input(numbers.sources[chosen]), this.scales.weight);
     this.ledger.fill(unitLedgerValues(numbers, now), this.pickable ? chosen : -1);
-    this.ledger.compare(now.output, now.keras, numbers.agrees(now.output, now.keras));
+    this.ledger.compare(now.output, now.keras, numbers.agrees(now.output, now.keras), now.borrowed);
   }
 
   /** Says how to look elsewhere, where there is room for it. */

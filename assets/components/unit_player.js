@@ -44,6 +44,13 @@ class UnitPlayer {
     this.calm ? this.tick() : this.run();
   }
 
+  /** Plays on from a cell, as another map takes the place of the one that was played. */
+  goOn(index) {
+    if (index >= this.cells) return;
+    this.go(index);
+    this.toggle();
+  }
+
   go(index) {
     this.at = index;
     this.show(index);

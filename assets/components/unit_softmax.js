@@ -5,11 +5,12 @@ const UNIT_CLASS_PITCH = 24;
 class UnitSoftmax {
   /** `at` is {x, y, width}. */
   constructor(pen, softmax, at) {
-    const { classes, others, share, kind } = softmax;
+    const { classes, others, share, kind, added } = softmax;
     const soft = kind === "softmax";
     this.root = unitNode("g", { role: "list", "aria-label": "Probabilities of the classes" });
     const count = classes.length + others;
-    const title = soft ? `softmax of ${count === 1 ? "the one logit" : `all ${count.toLocaleString("en")} logits`}` : "sigmoid of the logit";
+    const all = count === 1 ? "the one logit" : `all ${count.toLocaleString("en")} logits`;
+    const title = (soft ? `softmax of ${all}` : "sigmoid of the logit") + (added ? ", which the network leaves out" : "");
     const digits = { size: 11, digits: true };
     const columns = { name: Math.min(at.width * 0.36, 150), score: at.width < 300 ? 46 : 58, number: 54 };
     const left = at.x + columns.name + columns.score + 12;
@@ -17,7 +18,7 @@ class UnitSoftmax {
     const number = at.x + at.width;
     const formula = soft ? (room < 110 ? "share of e^logit" : "e^logit, as a share of all") : "1 / (1 + e^−logit)";
     this.root.append(
-      pen.text(at.x, at.y, title, { weight: 600, size: 12 }),
+      pen.text(at.x, at.y, title, { weight: 600, size: 12, room: at.width }),
       pen.text(at.x + columns.name + columns.score, at.y + 20, "logit", { anchor: "end", size: 10.5, colour: pen.faint }),
       pen.text(left, at.y + 20, formula, { size: 10.5, colour: pen.faint, room: room + columns.number }),
     );

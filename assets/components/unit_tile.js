@@ -40,13 +40,14 @@ function unitPicture(given, scale) {
   return canvas.toDataURL();
 }
 
-/** One map as a square of at most `side` px, with the marks that can lie on it. */
+/** One map as a square of at most `side` px, with the marks that can lie on it; a single row or column fills the square. */
 class UnitTile {
   constructor(pen, { x, y, side, rows, cols, values, scale, name, frame = 1, told = true }) {
     const longest = Math.max(rows, cols);
-    [this.width, this.height] = [Math.max((side * cols) / longest, 2), Math.max((side * rows) / longest, 2)];
+    const bars = Math.min(rows, cols) === 1;
+    [this.width, this.height] = bars ? [side, side] : [Math.max((side * cols) / longest, 2), Math.max((side * rows) / longest, 2)];
     [this.x, this.y] = [x + (side - this.width) / 2, y + (side - this.height) / 2];
-    Object.assign(this, { pen, rows, cols, values, scale, cell: this.width / cols });
+    Object.assign(this, { pen, rows, cols, values, scale, cell: this.width / cols, high: this.height / rows });
     const box = { x: this.x, y: this.y, width: this.width, height: this.height };
     this.image = unitNode("image", {
       ...box, href: unitPicture(unitSmaller(values, rows, cols, 2 * side), scale), preserveAspectRatio: "none",
@@ -70,7 +71,7 @@ class UnitTile {
   /** Makes a mark of so many cells; the same for all places, so that looking elsewhere only moves it. */
   mark(rows, cols) {
     if (this.rows * this.cols === 1) return;
-    const [width, height] = [Math.max(cols * this.cell, UNIT_MARK), Math.max(rows * this.cell, UNIT_MARK)];
+    const [width, height] = [Math.max(cols * this.cell, UNIT_MARK), Math.max(rows * this.high, UNIT_MARK)];
     const box = { x: -width / 2, y: -height / 2, width, height, fill: "none", rx: 1 };
     const outer = unitNode("rect", { ...box, stroke: this.pen.theme.paper, "stroke-width": 4 });
     const inner = unitNode("rect", { ...box, stroke: this.pen.theme.accent, "stroke-width": 1.8 });
@@ -81,7 +82,7 @@ class UnitTile {
   /** Moves the mark so that its first cell is at (row, col). */
   look(row, col) {
     if (!this.half) return;
-    const [x, y] = [this.x + (col + this.half[1]) * this.cell, this.y + (row + this.half[0]) * this.cell];
+    const [x, y] = [this.x + (col + this.half[1]) * this.cell, this.y + (row + this.half[0]) * this.high];
     this.marks.setAttribute("transform", `translate(${x.toFixed(2)},${y.toFixed(2)})`);
   }
 
@@ -92,9 +93,9 @@ class UnitTile {
       return;
     }
     const [row, col] = [Math.floor(index / this.cols), (index % this.cols) + 1];
-    const [left, top] = [this.x + col * this.cell, this.y + row * this.cell];
+    const [left, top] = [this.x + col * this.cell, this.y + row * this.high];
     const [right, bottom] = [this.x + this.width, this.y + this.height];
-    const next = Math.min(top + this.cell, bottom);
+    const next = Math.min(top + this.high, bottom);
     this.cover.setAttribute("d", `M${left},${top} H${right} V${bottom} H${this.x} V${next} H${left} Z`);
   }
 

@@ -22,6 +22,7 @@ class UnitView {
     const same = this.drawn !== null && this.unit.path === unit.path && this.unit.channel === unit.channel;
     this.drawn = key;
     this.unit = unit;
+    const playing = same && this.player && this.player.running ? this.player.at : null;
     if (this.player) this.player.stop();
     this.numbers = new UnitNumbers(unit);
     const { rows, cols } = this.numbers;
@@ -30,6 +31,7 @@ class UnitView {
     if (!same || this.chosen >= unit.sources.length) this.chosen = 0;
     if (!same) this.seen = { cell: null, chosen: 0, pinned: false };
     this.draw(new UnitPen(theme, font), room);
+    if (playing !== null && this.player) this.player.goOn(playing);
   }
 
   draw(pen, room) {

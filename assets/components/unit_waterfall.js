@@ -97,10 +97,15 @@ class UnitWaterfall {
     });
   }
 
-  /** What Keras has for the last line, beside ours. */
-  compare(ours, keras, equal) {
+  /** What Keras has for the last line, beside ours; of what was taken from Keras nothing is said. */
+  compare(ours, keras, equal, borrowed) {
     const { number } = this.lines.at(-1);
     number.setAttribute("data-equal", equal);
+    if (borrowed && equal) {
+      number.textContent = unitShort(keras, 4);
+      number.setAttribute("fill", this.pen.faint);
+      return;
+    }
     number.textContent = equal ? `${unitShort(keras, 4)} ✓` : `${unitShort(keras, 4)}, off by ${unitShort(keras - ours, 3)}`;
     number.setAttribute("fill", equal ? (this.pen.theme.dark ? "#6cc98a" : "#157a37") : (this.pen.theme.dark ? "#ff8f84" : "#b3261e"));
   }

@@ -83,6 +83,16 @@ class Classifier:
         """The ``tf.TensorSpec`` of a batch of pictures, of any number, for functions given to :meth:`compiled`."""
         return tf.TensorSpec((None, *self.input_shape), tf.float32)
 
+    @property
+    def independent(self) -> bool:
+        """Whether each class has a sigmoid for itself, so that several, or none, can be likely at once."""
+        return self._units > 1 and self._activation == "sigmoid"
+
+    @property
+    def ends_with_logits(self) -> bool:
+        """Whether the network leaves out the softmax or sigmoid, which is then added here."""
+        return self._activation == "linear"
+
     def fit(self, images: NDArray[Any], *, crop: bool = True) -> tuple[Pixels, tuple[str, ...]]:
         """Pictures made to the size and channels that the network reads; see :func:`explorer.images.sizing.fit`.
 

@@ -31,7 +31,11 @@ QUIET = frozenset(
 """Kinds that change no value: at most its place, or the border."""
 CONVOLUTIONS = frozenset({"Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose"})
 POOLINGS = frozenset({"MaxPooling2D", "AveragePooling2D"})
-GLOBAL_POOLINGS = frozenset({"GlobalAveragePooling2D", "GlobalMaxPooling2D", "Mean", "Max"})
+GLOBAL_POOLINGS = frozenset(
+    {
+        "GlobalAveragePooling2D", "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalMaxPooling1D", "Mean", "Max",
+    }
+)  # fmt: skip
 SUMS = frozenset({"Add", "Subtract", "Average", "Maximum", "Minimum", "CustomScaleLayer"})
 PICTURE = 0
 """The number of the picture's tensor, as :func:`~explorer.models.graph.visits` has it."""

@@ -1,7 +1,7 @@
 """What to show of a whole network: its stages as columns, the channels in them, and what flows between these."""
 
 from explorer.overview.flow import Amounts, Share, shares
-from explorer.overview.glancing import CHANNELS, RULES, Edge, Glance, Shown, class_importance, glance
+from explorer.overview.glancing import CHANNELS, RULES, Edge, Glance, Hidden, Shown, Stop, class_importance, glance
 from explorer.overview.measuring import Measured, measure
 from explorer.overview.planning import Column, Group, Plan, parameters_of, plan, words_for
 from explorer.overview.stages import filters_of, stages
@@ -14,10 +14,12 @@ __all__ = [
     "Edge",
     "Glance",
     "Group",
+    "Hidden",
     "Measured",
     "Plan",
     "Share",
     "Shown",
+    "Stop",
     "class_importance",
     "filters_of",
     "glance",

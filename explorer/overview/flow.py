@@ -10,6 +10,7 @@ of the weights along the way, for an input that is above zero.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,17 @@ from explorer.models.units import SUMS, kind
 Floats = NDArray[np.float32]
 MIXERS = frozenset({"Conv2D", "SeparableConv2D", "Conv2DTranspose"})
 """Kinds of convolution that add up over channels."""
+GAINS: Mapping[str, str] = MappingProxyType(
+    {
+        "BatchNormalization": "gamma",
+        "LayerNormalization": "gamma",
+        "GroupNormalization": "gamma",
+        "RMSNormalization": "scale",
+        "LayerScale": "gamma",
+        "Rescaling": "scale",
+    }
+)
+"""Kinds of layers that multiply each channel by a number, and what that is called in them."""
 ONE_THREAD = 2**18
 """Multiplications up to which OpenBLAS, and so NumPy, makes a product of matrices in a single thread."""
 
@@ -190,10 +202,9 @@ def _before(call: Visit, share: Share, amounts: Amounts) -> Share:
             return _depthwise(share, kept)
         case "Dense":
             return _dense(share, call, amounts)
-        case "BatchNormalization":
-            return _turned(share, amounts.weights.get(call.path, lambda: _gain(call.layer.gamma)).net[0])
-        case "Rescaling":
-            return share.turned(np.sign(np.asarray(call.layer.scale, np.float32)))
+        case _ if name in GAINS:
+            kept = amounts.weights.get(call.path, lambda: _gain(getattr(call.layer, GAINS[name], None)))
+            return _turned(share, kept.net[0])
     return _same(share, call, amounts)
 
 
@@ -209,12 +220,12 @@ def _summed(kernel: Floats) -> Weights:
 
 def _gain(gamma: Any) -> Weights:
     """The signs of a normalisation's gains; 1 where it has none."""
-    signs = np.ones((1, 1), np.float32) if gamma is None else np.sign(np.asarray(gamma, np.float32))[np.newaxis]
-    return Weights(np.abs(signs), signs)
+    signs = np.ones(1, np.float32) if gamma is None else np.sign(np.asarray(gamma, np.float32)).reshape(-1)
+    return Weights(np.abs(signs)[np.newaxis], signs[np.newaxis])
 
 
 def _turned(share: Share, signs: Floats) -> Share:
-    return share if (signs == 1).all() or signs.shape != share.size.shape[1:] else share.turned(signs)
+    return share if (signs == 1).all() or signs.size not in {1, share.size.shape[1]} else share.turned(signs)
 
 
 def _kernel(layer: Any, name: str) -> Floats:

@@ -1,7 +1,7 @@
 """The whole network at a glance for one picture: which channels each column shows, and what flows between them."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from explorer.models.classifier import Classifier
 from explorer.models.layers import tap
-from explorer.overview.flow import Amounts, shares
+from explorer.overview.flow import Amounts, Share, shares
 from explorer.overview.measuring import Measured, direct
 from explorer.overview.planning import Column, Plan
 from explorer.trace.gathering import convolutions, convolved_apart
@@ -81,6 +81,29 @@ class Edge(NamedTuple):
     sign: int
 
 
+class Stop(NamedTuple):
+    """A channel on the way through the network, which need not be among those that its column shows."""
+
+    column: int
+    channel: int
+
+
+class Hidden(NamedTuple):
+    """Where most of what a shown channel gets comes from, where its column does not show that channel.
+
+    Attributes:
+        start: index of the column that it comes from.
+        channel: of that column.
+        end: index of the column it enters.
+        into: place among the channels that one shows.
+    """
+
+    start: int
+    channel: int
+    end: int
+    into: int
+
+
 @dataclass(frozen=True, eq=False)
 class Glance:
     """What the overview shows.
@@ -89,19 +112,15 @@ class Glance:
         columns: the picture first, the classes last.
         edges: between their channels.
         probabilities: float32 (K,), of all classes.
+        hidden: of shown channels that no edge enters, where most of what they get comes from.
+        strongest: the way of the strongest flow, the picture first and the likeliest class last.
     """
 
     columns: tuple[Shown, ...]
     edges: tuple[Edge, ...]
     probabilities: Floats
-
-    def strongest_path(self) -> list[tuple[int, int]]:
-        """From the likeliest class back along the strongest edges: (column, place) of each, the picture first."""
-        path = [(len(self.columns) - 1, 0)]
-        while edges := [edge for edge in self.edges if (edge.end, edge.into) == path[0]]:
-            best = max(edges, key=lambda edge: edge.strength)
-            path.insert(0, (best.start, best.out))
-        return path
+    hidden: tuple[Hidden, ...] = ()
+    strongest: tuple[Stop, ...] = ()
 
 
 MapOf = Callable[[str], Floats]
@@ -145,7 +164,66 @@ def glance(
         read = reads.get(column.group.told)
         pairs = {} if read is None else _exact(plan, shown, index, look.at(read))
         edges += _into(shown, index, pairs or _followed(plan, shown, index, measured.amounts))
-    return Glance(tuple(shown), tuple(edges), measured.probabilities)
+    follow = _Follow(plan, shown, edges, measured.amounts)
+    return Glance(tuple(shown), tuple(edges), measured.probabilities, follow.hidden(), follow.strongest())
+
+
+class _Follow:
+    """Where channels get most from, also where that is no channel that is shown."""
+
+    def __init__(self, plan: Plan, shown: Sequence[Shown], edges: Sequence[Edge], amounts: Amounts) -> None:
+        self.plan, self.shown, self.amounts = plan, shown, amounts
+        self.best: dict[tuple[int, int], Edge] = {}
+        for edge in edges:
+            known = self.best.get((edge.end, edge.into))
+            if known is None or edge.strength > known.strength:
+                self.best[edge.end, edge.into] = edge
+
+    def hidden(self) -> tuple[Hidden, ...]:
+        """Of all shown channels that no edge enters."""
+        found = []
+        for end, shown in enumerate(self.shown[1:], start=1):
+            alone = [into for into in range(len(shown.channels)) if (end, into) not in self.best]
+            sources = self.sources(end, shown.channels[alone])
+            found += [
+                Hidden(source.column, source.channel, end, into)
+                for into, source in zip(alone, sources, strict=True)
+                if source is not None
+            ]
+        return tuple(found)
+
+    def strongest(self) -> tuple[Stop, ...]:
+        """From the likeliest class back: along the strongest drawn edge where there is one."""
+        way = [Stop(len(self.shown) - 1, int(self.shown[-1].channels[0]))]
+        while way[0].column:
+            before = self.before(way[0])
+            if before is None:
+                break
+            way.insert(0, before)
+        return tuple(way)
+
+    def before(self, stop: Stop) -> Stop | None:
+        """Where most of what a channel gets comes from."""
+        place = np.flatnonzero(self.shown[stop.column].channels == stop.channel)
+        edge = self.best.get((stop.column, int(place[0]))) if place.size else None
+        if edge is not None:
+            return Stop(edge.start, int(self.shown[edge.start].channels[edge.out]))
+        return self.sources(stop.column, np.asarray([stop.channel]))[0]
+
+    def sources(self, end: int, channels: Channels) -> list[Stop | None]:
+        """The same for several channels of a column at once, whether they are shown or not."""
+        if not len(channels):
+            return []
+        given = replace(self.shown[end], channels=channels)
+        shares = _shares(self.plan, [*self.shown[:end], given, *self.shown[end + 1 :]], end, self.amounts)
+        found: list[Stop | None] = [None] * len(channels)
+        most = np.zeros(len(channels))
+        for column, share in shares.items():
+            for row, sizes in enumerate(share.size):
+                if sizes.size and sizes.max() > most[row]:
+                    most[row] = sizes.max()
+                    found[row] = Stop(column, int(sizes.argmax()))
+        return found
 
 
 def _likeliest(probabilities: Floats, wanted: Sequence[int]) -> Channels:
@@ -233,7 +311,7 @@ def _weight(values: Floats, rule: str, importance: Floats | None) -> Floats:
     if rule == "class" and importance is not None:
         return importance
     flat = values.reshape(-1, values.shape[-1])
-    if values.ndim == 1 or rule == "activity":
+    if len(flat) == 1 or rule == "activity":  # a single number does not vary
         return np.asarray(np.abs(flat).mean(axis=0))
     off = flat - flat.mean(axis=0)
     return np.asarray(np.einsum("pc,pc->c", off, off) / len(flat))  # half the time of flat.var(axis=0)
@@ -261,18 +339,23 @@ def _into(shown: Sequence[Shown], index: int, pairs: Mapping[int, Pair]) -> list
 
 def _followed(plan: Plan, shown: Sequence[Shown], index: int, amounts: Amounts) -> dict[int, Pair]:
     """Shares of what flows into the channels of a column, followed back layer by layer to the columns before it."""
+    pairs = {}
+    for parent, share in _shares(plan, shown, index, amounts).items():
+        before = shown[parent]
+        out = before.channels
+        signs = np.sign(before.values[..., out].reshape(-1, len(out)).sum(axis=0))
+        pairs[before.column.group.told.output] = (share.size[:, out], share.net[:, out] * signs)
+    return pairs
+
+
+def _shares(plan: Plan, shown: Sequence[Shown], index: int, amounts: Amounts) -> dict[int, Share]:
+    """The same of all channels of those columns, by the column's index."""
     column, unit = shown[index].column, shown[index].column.group.told
     place = {shown[parent].column.group.told.output: parent for parent in column.parents}
     last = index == len(shown) - 1
     start = unit.calls[-1].outputs[0] if last and unit.calls else unit.output
-    pairs = {}
     found = shares(start, _rows(shown[index], plan, last=last), list(place), plan.calls, amounts)
-    for number, share in found.items():
-        before = shown[place[number]]
-        out = before.channels
-        signs = np.sign(before.values[..., out].reshape(-1, len(out)).sum(axis=0))
-        pairs[number] = (share.size[:, out], share.net[:, out] * signs)
-    return pairs
+    return {place[number]: share for number, share in found.items()}
 
 
 def _rows(shown: Shown, plan: Plan, *, last: bool) -> Floats:

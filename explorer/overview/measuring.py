@@ -27,7 +27,7 @@ class Measured:
             is the picture.
         amounts: how much there is of each channel, by the tensors' numbers.
         scores: float32 (K,), of each class, before the softmax.
-        probabilities: float32 (K,).
+        probabilities: float32 (K,); they sum to 1, but for classes with a sigmoid each.
     """
 
     maps: Mapping[str, Floats]
@@ -137,7 +137,9 @@ def _compile(classifier: Classifier, wanted: _Wanted, plan: Plan) -> Any:
         }
         maps = {path: tf.cast(values[path], tf.float32) for path in wanted.maps}
         raw = values[last]
-        return maps, sizes, totals, classifier.class_scores(raw), classifier.probabilities(raw)
+        scores = classifier.class_scores(raw)
+        own = tf.sigmoid(scores) if classifier.independent else classifier.probabilities(raw)
+        return maps, sizes, totals, scores, own
 
     return tf.function(everything, autograph=False).get_concrete_function(classifier.spec)
 

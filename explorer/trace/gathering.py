@@ -237,7 +237,7 @@ def gathering(op: Visit, channel: int, value: Value) -> Gathering:
         value: gives the values of a tensor.
     """
     make = _as_it_is if treats_alone(op) else MAKERS.get(kind(op))
-    told = make is not None and _channels_last(op) and len(op.shape) in {1, 3}  # maps, or one row
+    told = make is not None and _channels_last(op) and len(op.shape) in {1, 2, 3}  # maps, rows or one row
     made = make(op, channel, value) if make is not None and told else None
     return made or Gathering(values=np.zeros((0,), np.float32))
 
@@ -375,7 +375,8 @@ def _global_pooling(op: Visit, channel: int, value: Value) -> Gathering | None:
     values = value(op.inputs[0])
     if values.ndim != 3 or value(op.outputs[0]).shape not in {values.shape[2:], (1, 1, values.shape[2])}:
         return None
-    if kind(op) in {"Max", "Mean"} and sorted(axis % 4 for axis in np.ravel(op.layer.axis)) != [1, 2]:
+    rank = len(op.node.input_tensors[0].shape)
+    if kind(op) in {"Max", "Mean"} and sorted(axis % rank for axis in np.ravel(op.layer.axis)) != [*range(1, rank - 1)]:
         return None
     return _pooled(op, channel, values, Geometry((values.shape[0], values.shape[1])), (1, 1))
 
@@ -444,6 +445,8 @@ MAKERS: Mapping[str, Callable[[Visit, int, Value], Gathering | None]] = MappingP
         "AveragePooling2D": _pooling,
         "GlobalMaxPooling2D": _global_pooling,
         "GlobalAveragePooling2D": _global_pooling,
+        "GlobalMaxPooling1D": _global_pooling,
+        "GlobalAveragePooling1D": _global_pooling,
         "Max": _global_pooling,
         "Mean": _global_pooling,
         "Add": _together,

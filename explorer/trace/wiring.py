@@ -15,7 +15,7 @@ from explorer.models.units import PICTURE, Unit, treats_alone, units
 
 Floats = NDArray[np.float32]
 Outputs = Mapping[str, Floats]
-"""Every layer's output for one picture: path → (H, W, C), or (K,)."""
+"""Every layer's output for one picture: path → (H, W, C), (T, C) or (K,)."""
 
 
 class Wiring:
@@ -49,9 +49,9 @@ class Wiring:
         self._path_of = {call.outputs[0]: call.path for call in self.calls.values()}
 
     def value(self, number: int) -> Floats:
-        """The values of a tensor, without the batch."""
-        given = self._pixels if number == PICTURE else self._outputs[self._path_of[number]]
-        return np.asarray(given, np.float32)
+        """The values of a tensor, without the batch; rows of numbers, (T, C), as maps of one column, (T, 1, C)."""
+        given = np.asarray(self._pixels if number == PICTURE else self._outputs[self._path_of[number]], np.float32)
+        return given[:, np.newaxis] if given.ndim == 2 else given
 
     def knows(self, op: Visit) -> bool:
         """Whether everything that a call reads is there; of a layer with several outputs only the first is."""

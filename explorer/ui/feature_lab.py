@@ -231,8 +231,9 @@ def channel(looked: Looked) -> None:
     )
     low, high, zeros = float(values.min()), float(values.max()), float(np.mean(values == 0))
     st.caption(f"from **{low:.4g}** to **{high:.4g}** · **{zeros:.0%}** zeros · {_field(looked.layer)}")
-    if low == high:
-        st.info(f"Every value of this map is {low:.4g}: for this picture the channel is silent.")
+    if low == high and values.size > 1:
+        silent = ": for this picture the channel is silent" if low == 0 else ""
+        st.info(f"Every value of this map is {low:.4g}{silent}.")
     counts, edges = figures.count_values(values)
     svg = figures.histogram(counts, edges, dark=looked.dark)
     st.image(svg, width="stretch", alt="How often each value of the map occurs")

@@ -66,6 +66,21 @@ def columns(plan: Plan, found: Glance, look: Look) -> list[dict[str, Any]]:
     return [_column(plan, shown, index, found, look, common, siblings) for index, shown in enumerate(found.columns)]
 
 
+def hidden(found: Glance) -> list[list[Any]]:
+    """Every channel that gets most from one that is not shown, as the component reads it."""
+    told = []
+    for start, channel, end, into in found.hidden:
+        shown = found.columns[start]
+        name = shown.column.group.told.path or "the picture"
+        told.append([end, into, f"{_named(shown, channel)} of {name}"])
+    return told
+
+
+def _named(shown: Shown, channel: int) -> str:
+    """``channel 7`` of maps, ``unit 7`` of a row of numbers."""
+    return f"{'unit' if shown.values.ndim == 1 else 'channel'} {channel}"
+
+
 def edges(found: Sequence[Edge]) -> list[list[float]]:
     """Every edge as the component reads it."""
     return [[edge.start, edge.out, edge.end, edge.into, round(edge.strength, 3), edge.sign] for edge in found]
@@ -79,14 +94,13 @@ def groups(plan: Plan, opened: Sequence[str]) -> list[dict[str, str]]:
 def sentence(found: Glance, classifier: Classifier, look: Look) -> str:
     """What the picture says, for those who do not see it: the answer, and the path of the strongest flow."""
     best = int(found.columns[-1].channels[0])
-    share = f"{100 * float(found.probabilities[best]):.0f} %"
+    share = f"{100 * float(found.probabilities[best]):.1f} %"
     steps = []
-    for column, place in found.strongest_path()[:-1]:
+    for column, channel in found.strongest[:-1]:
         shown = found.columns[column]
-        channel = int(shown.channels[place])
         picture = column == 0 and shown.values.ndim == 3
-        name = look.colours[channel][0] if picture and channel < len(look.colours) else f"channel {channel}"
-        steps.append(f"{shown.column.group.name} {name}")
+        name = look.colours[channel][0] if picture and channel < len(look.colours) else _named(shown, channel)
+        steps.append(f"{shown.column.group.told.path or shown.column.group.name} {name}")
     return f"{classifier.name} says {look.class_names[best]}, {share}. The strongest flow: {', '.join(steps)}."
 
 
@@ -155,7 +169,7 @@ def _units(shown: Shown) -> dict[str, Any]:
     low, high = _ends(shown.values)
     return {
         "look": "units",
-        "labels": [f"unit {channel}" for channel in shown.channels],
+        "labels": [_named(shown, channel) for channel in shown.channels],
         "details": [f"{shown.values[channel]:.4g}" for channel in shown.channels],
         "values": [_finite(shown.values[channel]) for channel in shown.channels],
         "range": [low, high],
@@ -194,7 +208,7 @@ def _maps(shown: Shown, look: Look, common: Range | None) -> dict[str, Any]:
         sprite = images.encode_png(np.where(strange[..., np.newaxis], np.asarray(STRANGE, np.uint8), table[levels]))
     return {
         "look": "maps",
-        "labels": [f"channel {channel}" for channel in shown.channels],
+        "labels": [_named(shown, channel) for channel in shown.channels],
         "details": [_words(shown, channel) for channel in shown.channels],
         "tiles": png_address(sprite),
         "side": int(levels.shape[1]),
@@ -233,6 +247,9 @@ def _small(chosen: Floats) -> Floats:
     height, width = chosen.shape[:2]
     clean = np.nan_to_num(np.moveaxis(chosen, 2, 0), posinf=0.0, neginf=0.0).astype(np.float32)
     longest = max(height, width)
+    if min(height, width) == 1:  # rows of numbers: each a bar as long as the square is wide
+        clean = np.broadcast_to(clean, (len(clean), longest, longest))
+        height = width = longest
     if longest > TILE:
         size = (max(1, width * TILE // longest), max(1, height * TILE // longest))
         clean = np.stack([cv2.resize(np.ascontiguousarray(each), size, interpolation=cv2.INTER_AREA) for each in clean])

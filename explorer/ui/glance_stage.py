@@ -1,6 +1,7 @@
 """The first screen of the Feature maps page: the whole network, living."""
 
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,6 @@ import streamlit as st
 from explorer import overview, training
 from explorer.errors import ModelError
 from explorer.models import Classifier
-from explorer.models.layers import final_activation
 from explorer.overview import Glance, Plan
 from explorer.settings import MAX_UNFOLDED_BYTES
 from explorer.trace import Unfolded, unfold
@@ -116,6 +116,9 @@ def choices() -> None:
         pinned = feature_options.PINNED.current()
         if pinned:
             st.caption(plain(f"Pinned by hand: {', '.join(' '.join(each.rsplit(':', 1)) for each in pinned)}"))
+            most, times = feature_options.COUNT.current(), Counter(each.rpartition(":")[0] for each in pinned)
+            if full := [path for path, many in times.items() if many > most]:
+                st.caption(plain(f"Of {', '.join(full)} only the first {most} are shown: that is all a column holds."))
             st.button("Unpin all", key="feature_maps.unpin", on_click=feature_options.PINNED.put, args=((),))
 
 
@@ -171,6 +174,7 @@ def _columns(looked: Looked, plan: Plan, look: Look) -> dict[str, Any]:
         return {
             "columns": glance_columns.columns(plan, found, look),
             "edges": glance_columns.edges(found.edges),
+            "hidden": glance_columns.hidden(found),
             "groups": glance_columns.groups(plan, feature_options.OPENED.current()),
             "alt": glance_columns.sentence(found, looked.classifier, look),
             "name": f"{looked.classifier.name}-{looked.key[1][:8]}",
@@ -223,15 +227,13 @@ def _softmax(looked: Looked, look: Look, channel: int) -> dict[str, Any]:
     """The scores and probabilities of the likeliest classes, and of this one."""
     measured = cache.measured(*looked.key, looked.classifier, looked.picture)
     scores, probabilities = measured.scores, measured.probabilities
-    alone = final_activation(looked.classifier.model) == "sigmoid"  # each class by itself
-    if alone and looked.classifier.model.outputs[0].shape[-1] > 1:
-        probabilities = np.asarray(1 / (1 + np.exp(-scores.astype(np.float64))), np.float32)
-    alone = alone or looked.classifier.model.outputs[0].shape[-1] == 1
+    alone = looked.classifier.independent or looked.classifier.model.outputs[0].shape[-1] == 1
     order = np.argsort(-probabilities, kind="stable")[:SCORES].tolist()
     shown = order if channel in order else [*order[: SCORES - 1], channel]
     others = len(scores) - len(shown)
     return {
         "kind": "sigmoid" if alone else "softmax",
+        "added": looked.classifier.ends_with_logits,
         "classes": [
             [look.class_names[index], float(scores[index]), float(probabilities[index]), index == channel]
             for index in shown

@@ -792,7 +792,7 @@ def test_the_alt_text_says_the_answer_and_the_way_of_the_strongest_flow(visit):
     shares = classifier.predict(glance_page.photo(classifier))[0]
     best = int(shares.argmax())
     says, _, flow = page.get_by_test_id("glance-picture").get_attribute("aria-label").partition(" The strongest flow: ")
-    assert says == f"grey convnet says digit {best}, {100 * shares[best]:.0f} %."
+    assert says == f"grey convnet says digit {best}, {100 * shares[best]:.1f} %."
     steps = [step.rpartition(" channel ") for step in flow.removesuffix(".").split(", ")]
     assert flow.startswith(("rescaling grey, ", "picture grey, "))
     way = {name: int(channel) for name, _, channel in steps[1:]}

@@ -176,6 +176,45 @@ def test_a_negative_gain_turns_the_sign_round():
     assert (shares(last, np.eye(2, dtype=np.float32), [0], plan.calls, measured.amounts)[0].net < 0).all()
 
 
+def test_a_channel_without_an_edge_knows_where_it_comes_from():
+    rng = np.random.default_rng(5)
+    inputs = keras.Input((8, 8, 3))
+    x = L.Conv2D(40, 3, name="wide", activation="relu")(inputs)
+    x = L.DepthwiseConv2D(3, depth_multiplier=2, name="deep")(x)
+    model = keras.Model(inputs, L.Dense(2, name="scores")(L.GlobalAveragePooling2D(name="mean")(x)))
+    model.set_weights([rng.normal(0, 1, weight.shape) for weight in model.weights])
+    net = Classifier(model, ("a", "b"), "hidden")
+    _, _, found, _ = looked(net, count=4)
+    names = [shown.column.group.told.path for shown in found.columns]
+    wide, deep = (found.columns[names.index(name)] for name in ("wide", "deep"))
+    missing = [k for k, channel in enumerate(deep.channels) if channel // 2 not in wide.channels]
+    told = {each.into: each for each in found.hidden if names[each.end] == "deep"}
+    assert sorted(told) == missing
+    assert missing, "with other weights there would be nothing to test"
+    for into, each in told.items():
+        assert (names[each.start], each.channel) == ("wide", deep.channels[into] // 2)
+    assert [names[stop.column] for stop in found.strongest] == ["", "wide", "deep", "mean", "scores"]
+    way = {names[stop.column]: stop.channel for stop in found.strongest}
+    assert way["wide"] == way["deep"] // 2
+    assert way["mean"] == way["deep"]
+
+
+def test_a_single_number_does_not_vary_so_the_largest_are_shown():
+    inputs = keras.Input((4, 4, 3))
+    x = L.Conv2D(8, 1, name="conv")(L.GlobalAveragePooling2D(keepdims=True, name="one")(inputs))
+    net = Classifier(signed(keras.Model(inputs, L.Dense(2)(L.Flatten()(x)))), ("a", "b"), "one cell")
+    _, _, found, _ = looked(net, count=3)
+    shown = column(found, "conv")[1]
+    assert shown.channels.tolist() == np.argsort(-np.abs(shown.values[0, 0]))[:3].tolist()
+
+
+def test_classes_with_a_sigmoid_each_have_their_own_probability():
+    model = signed(keras.Sequential([keras.Input((4, 4, 1)), L.Flatten(), L.Dense(3, activation="sigmoid")]))
+    net = Classifier(model, ("a", "b", "c"), "sigmoids")
+    _, _, found, pixels = looked(net)
+    np.testing.assert_allclose(found.probabilities, np.asarray(model(pixels[None]))[0], rtol=1e-5)
+
+
 @pytest.mark.parametrize(("rule", "weight"), [("variance", np.var), ("activity", lambda x: np.abs(x).mean())])
 def test_the_rule_chooses_the_channels(rule, weight):
     net = deep()
@@ -226,9 +265,9 @@ def test_every_build_of_network_folded_and_unfolded(name):
     plan, _, folded, _ = looked(net)
     _, _, unfolded, _ = looked(net, opened=[group.id for group in plan.groups()])
     for found in (folded, unfolded):
-        path = found.strongest_path()
-        assert path[0][0] == 0, "the strongest flow begins at the picture"
-        assert path[-1] == (len(found.columns) - 1, 0)
+        path = found.strongest
+        assert path[0].column == 0, "the strongest flow begins at the picture"
+        assert path[-1] == (len(found.columns) - 1, found.columns[-1].channels[0])
         for edge in found.edges:
             assert 0 < edge.strength <= 1
             assert edge.out < len(found.columns[edge.start].channels)
