@@ -793,9 +793,10 @@ def test_the_alt_text_says_the_answer_and_the_way_of_the_strongest_flow(visit):
     best = int(shares.argmax())
     says, _, flow = page.get_by_test_id("glance-picture").get_attribute("aria-label").partition(" The strongest flow: ")
     assert says == f"grey convnet says digit {best}, {100 * shares[best]:.1f} %."
-    steps = [step.rpartition(" channel ") for step in flow.removesuffix(".").split(", ")]
+    steps = [step.rsplit(" ", 2) for step in flow.removesuffix(".").split(", ")]
     assert flow.startswith(("rescaling grey, ", "picture grey, "))
     way = {name: int(channel) for name, _, channel in steps[1:]}
+    assert {name for name, what, _ in steps[1:] if what == "unit"} == {"dense_1"}
     assert list(way) == [call for call in run.calls if call not in ("rescaling", "flatten_1", "classes")]
     for path, channel in way.items():
         assert channel in shown_channels(page, path)
