@@ -123,6 +123,13 @@ function laneHead(column, head, ink, node, button) {
   if (head.look === "narrow") {
     title.setAttribute("y", head.y + 11);
     node.append(glanceText(ink, column.shape, head.x, head.y + 24, { size: 10, anchor: "start", width: head.width, halo: true }));
+  } else if (column.lanes <= GLANCE_ROOMY) {
+    title.setAttribute("y", head.y - 12);
+    const measure = (part) => ink.measure(part, 9.5);
+    const short = shapeIn(column.shape, head.width, measure);
+    const words = [`${short} · ${column.parameters.replace("parameters", "param.")}`, short];
+    const line = column.parameters ? words.find((each) => measure(each) <= head.width) || short : short;
+    node.append(glanceText(ink, line, head.x, head.y, { size: 9.5, anchor: "start", width: head.width, halo: true }));
   } else {
     const after = ink.measure(title.textContent, 11, 600) + 6;
     if (ink.measure(column.shape, 9.5) <= room - after) {
@@ -130,7 +137,8 @@ function laneHead(column, head, ink, node, button) {
     }
   }
   node.append(title);
-  if (button) button.draw(head.x + head.width - 9, head.y + (head.look === "narrow" ? -2 : -13), "", "middle");
+  const top = head.look === "narrow" ? -2 : column.lanes <= GLANCE_ROOMY ? -25 : -13;
+  if (button) button.draw(head.x + head.width - 9, head.y + top, "", "middle");
 }
 
 function rowHead(column, head, ink, node, button) {
@@ -204,6 +212,9 @@ function inlineFoot(column, foot, ink, id, node) {
     x += sizes[1] + 10;
   }
   if (rule) word(rule, 10.5);
+  else if (column.rule && column.lanes <= GLANCE_ROOMY) {
+    node.append(glanceText(ink, column.rule, foot.x, foot.y + 16, { size: 10, anchor: "middle", width: foot.width + 10, halo: true }));
+  }
   return node;
 }
 

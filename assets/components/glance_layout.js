@@ -8,13 +8,14 @@ const GLANCE_PHONE = 640;
 const GLANCE_EDGE = 20;
 const GLANCE_TILE = { narrowest: 26, scrolled: 38, widest: 56 };
 const GLANCE_PITCH = 66; // from column to column while something is unfolded, so that heads can be read
-const GLANCE_HEAD = { title: 16, line: 13, button: 24, lane: 19 };
-const GLANCE_FOOT = { stacked: 42, lane: 17 };
+const GLANCE_HEAD = { title: 16, line: 13, button: 24 };
+const GLANCE_FOOT = { stacked: 42 };
 const GLANCE_CLASS = { least: 34, most: 60 };
 const GLANCE_BRACKET = 26;
 const GLANCE_TRACK = 9;
 const GLANCE_NOTES = 58;
 const GLANCE_LANES_HEIGHT = 620;
+const GLANCE_ROOMY = 3; // branches side by side that have room for all their words
 
 /** The layout: {vertical, width, height, tile, boxes, brackets, links, tracks, notes}; `boxes` has one entry a column. */
 function glanceLayout(columns, groups, width, withNotes) {
@@ -34,11 +35,14 @@ function glanceLevels(columns) {
 const withinBounds = (value, low, high) => Math.min(Math.max(value, low), high);
 const largestOf = (numbers, least = 0) => numbers.reduce((most, number) => Math.max(most, number), least);
 
+/** Room over and under the squares of a branch; few branches have a second line there. */
+const laneEnds = (lanes) => (lanes <= GLANCE_ROOMY ? { head: 31, foot: 29 } : { head: 19, foot: 17 });
+
 /** Squares of a branch stand in several short columns: {side, rows, cols, pitch}. */
 function laneGrid(count, lanes, tile) {
   const side = Math.min(tile, lanes > 2 ? 30 : 36);
   const pitch = side + 4;
-  const fit = Math.floor((GLANCE_LANES_HEIGHT / lanes - GLANCE_HEAD.lane - GLANCE_FOOT.lane) / pitch);
+  const fit = Math.floor((GLANCE_LANES_HEIGHT / lanes - laneEnds(lanes).head - laneEnds(lanes).foot) / pitch);
   const cols = Math.ceil(count / withinBounds(fit, 2, Math.max(count, 2)));
   return { side, rows: Math.ceil(count / Math.max(cols, 1)), cols, pitch };
 }
@@ -128,7 +132,8 @@ function columnsLayout(columns, groups, levels, width, withNotes, titles) {
 
 function laneHeight(column, tile) {
   const { rows, pitch } = laneGrid(column.channels.length, column.lanes, column.look === "units" ? unitSide(tile) : tile);
-  return GLANCE_HEAD.lane + rows * pitch + GLANCE_FOOT.lane + 8;
+  const { head, foot } = laneEnds(column.lanes);
+  return head + rows * pitch + foot + 8;
 }
 
 function headHeight(columns, titleLines) {
@@ -146,7 +151,8 @@ function columnBox(column, { left, width, gap, headTop, titleLines }, zone) {
   const centre = left + width / 2;
   if (column.lanes > 1) {
     box.head = { look: "lane", x: left - gap * 0.36, y: box.top - 6, width: width + gap * 0.72 };
-    box.cross = [box.top - GLANCE_HEAD.lane, box.bottom + GLANCE_FOOT.lane];
+    const { head, foot } = laneEnds(column.lanes);
+    box.cross = [box.top - head, box.bottom + foot];
   } else if (column.look === "classes") box.head = { look: "start", x: left, y: headTop, width, lines: titleLines };
   else box.head = { look: "middle", x: centre, y: headTop, width: width + gap - 8, lines: titleLines };
   return box;
@@ -185,8 +191,8 @@ function lanePlaces(column, left, width, zone) {
   const limit = column.look === "units" ? unitSide(zone.tile) : zone.tile;
   const { side, rows, cols, pitch } = laneGrid(column.channels.length, column.lanes, limit);
   const band = zone.height / column.lanes;
-  const high = GLANCE_HEAD.lane + rows * pitch + GLANCE_FOOT.lane;
-  const top = zone.top + column.lane * band + (band - high) / 2 + GLANCE_HEAD.lane;
+  const { head, foot } = laneEnds(column.lanes);
+  const top = zone.top + column.lane * band + (band - head - rows * pitch - foot) / 2 + head;
   const first = left + (width - (cols * pitch - 4)) / 2;
   return column.channels.map((_, k) => sidewaysPlace(first + Math.floor(k / rows) * pitch, top + (k % rows) * pitch, side, side));
 }
