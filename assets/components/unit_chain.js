@@ -169,7 +169,7 @@ class UnitChain {
     const divided = ({ deviation }, short) => `/ ${short(deviation)}`;
     const times = ({ gain }, short) => (gain === 1 ? "" : `× ${gain < 0 ? "−" : ""}${short(gain)} `);
     const plus = ({ offset }, short) => (offset === 0 ? "" : `${sign(offset)} ${short(offset)}`);
-    const last = (numbers, short) => `${times(numbers, short)}${plus(numbers, short)}`.trim();
+    const last = (numbers, short) => `${times(numbers, short)}${plus(numbers, short)}`.trim() || (step.kind === "scaling" ? "× 1" : "");
     const lines = (step.kind === "scaling" ? [[4, last]] : [[-11, centred], [4, divided], [19, last]]).map(([at, write]) => {
       const words = pen.text(middle, y + at, "", { anchor: "middle", size, digits: true, room: width - 2 });
       const put = (numbers) => {

@@ -79,7 +79,7 @@ class UnitNumbers {
     this.rest = unitFloats(unit.rest);
     this.given = unitFloats(unit.total);
     // A step that pads or crops: the sum and the result have different cells.
-    if (this.rest.length !== this.cells || this.given.length !== this.cells) this.form = "other";
+    if (this.rest.length !== this.cells || this.given.length !== this.cells || !unit.sources.length) this.form = "other";
     this.steps = this.form === "other" ? [] : unit.steps.map((step) => this.step(step));
     this.sources = this.form === "other" ? [] : unit.sources.map((source) => this.source(source));
     this.flat = this.form === "dense" && unit.flattened ? this.flattened(unit.flattened) : null;
@@ -227,9 +227,9 @@ class UnitNumbers {
 
   /** Whether what a step makes of a number is not computed here, but what Keras has. */
   borrows(step, x) {
-    if (step.normalisation || step.kind === "same" || !Number.isFinite(x)) return false;
+    if (step.normalisation || step.kind === "same") return false;
     if (step.kind === "activation" && !step.f) return this.shared(x) === null;
-    return Number.isNaN(step.f ? step.f(x) : NaN);
+    return Number.isFinite(x) && Number.isNaN(step.f ? step.f(x) : NaN);
   }
 
   /** This class's share of all scores' exponentials; null where the other scores are not known. */

@@ -39,7 +39,7 @@ class UnitView {
     const slides = numbers.cells > 1 && ["convolution", "max", "mean"].includes(numbers.form);
     this.player = slides ? new UnitPlayer(pen, numbers.cells, (index) => this.play(index)) : null;
     const hands = { player: this.player, choose: (index) => this.choose(index) };
-    if (numbers.form === "other" || !numbers.sources.length) this.picture = new UnitAlone(pen, numbers, room);
+    if (numbers.form === "other") this.picture = new UnitAlone(pen, numbers, room);
     else if (numbers.form === "dense") this.picture = new UnitDense(pen, numbers, room, this.told(pen, room));
     else this.picture = new UnitMaps(pen, numbers, room, hands);
     const height = Math.ceil(this.picture.bottom);

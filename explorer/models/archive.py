@@ -18,6 +18,7 @@ from typing import Any, overload
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from explorer import device, settings
 from explorer.errors import ModelError
@@ -132,8 +133,8 @@ def _run(classifier: Classifier) -> None:
         classifier.predict(np.zeros((1, height, width, channels), np.uint8))
     except ModelError:  # the answer is not a number; the pages say so, and show where that begins
         return
-    except MemoryError:
-        raise
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise MemoryError from error
     except Exception as error:
         raise ModelError(
             f"Keras opens this network but cannot run it on a picture of {height} × {width} pixels "
@@ -156,7 +157,7 @@ def _load(entries: dict[str, bytes], *, trusted: bool) -> Any:
 
 
 def _try(path: Path) -> None:
-    """Load the file in a process of its own, which may run out of time and memory, or crash, without harm."""
+    """Load and run it in a process of its own, which may run out of time and memory, or crash, without harm."""
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-c", TRIAL, str(path), str(TRIAL_MEMORY)]
     try:

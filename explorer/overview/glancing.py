@@ -188,7 +188,7 @@ class _Follow:
             found += [
                 Hidden(source.column, source.channel, end, into)
                 for into, source in zip(alone, sources, strict=True)
-                if source is not None
+                if source is not None and source.channel not in self.shown[source.column].channels
             ]
         return tuple(found)
 
@@ -349,7 +349,7 @@ def _followed(plan: Plan, shown: Sequence[Shown], index: int, amounts: Amounts) 
 
 
 def _shares(plan: Plan, shown: Sequence[Shown], index: int, amounts: Amounts) -> dict[int, Share]:
-    """The same of all channels of those columns, by the column's index."""
+    """What share of a column's channels comes from every channel of the columns before it, by their indices."""
     column, unit = shown[index].column, shown[index].column.group.told
     place = {shown[parent].column.group.told.output: parent for parent in column.parents}
     last = index == len(shown) - 1

@@ -1,7 +1,8 @@
 """How one layer makes one channel from others: which inputs, with which weights, window by window.
 
-Everything that gathers is written as one sum: ``Σ patch · weights + bias``. A mean over a window has the weights 1/n, a
-largest value has the weight 1 where it was found and 0 elsewhere, an addition has the weight 1 for each parent.
+What gathers is written as one sum, ``Σ patch · weights + bias``, wherever it is one. A mean over a window has the
+weights 1/n, a largest value has the weight 1 where it was found and 0 elsewhere, an addition has the weight 1 for each
+parent.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +62,8 @@ class Gathering:
         form: "convolution" (a depthwise one has a single input), "dense", "max" and "mean" over a window, "sum" of
             parents, "product" of them, "maximum" and "minimum" of them, "copy" of one (a concatenation), or "other", of
             which nothing is known.
-        values: the input maps, float32 (h, w, n); (K,) of a dense layer.
+        values: the input maps, float32 (h, w, n), of a transposed convolution with zeros between their cells; (K,) of a
+            dense layer.
         channels: for each input its tensor's number and its channel there.
         weights: float32 (kh, kw, n) of a convolution, (K,) of a dense layer, (n,) of a sum; None otherwise.
         bias: what is added.
@@ -196,7 +198,7 @@ class Extreme(Gathering):
         here = self.values[row, col] if self.shape else self.values
         won = np.zeros_like(here)
         won[here.argmax() if self.form == "maximum" else here.argmin()] = 1
-        return here, won
+        return np.where(np.isinf(here) & (won == 0), np.float32(0), here), won  # or 0 · ∞ would be no number
 
 
 def convolved_apart(values: Floats, weights: Floats, geometry: Geometry, shape: tuple[int, ...]) -> Floats:
@@ -309,9 +311,8 @@ def _transposed(op: Visit, channel: int, value: Value) -> Gathering | None:
         return None
     size, strides, dilation = _pair(layer.kernel_size), _pair(layer.strides), _pair(layer.dilation_rate)
     shape = value(op.outputs[0]).shape[:2]
-    spread = np.zeros(
-        (*((n - 1) * step + 1 for n, step in zip(values.shape[:2], strides, strict=True)), values.shape[2])
-    )
+    sides = ((n - 1) * step + 1 for n, step in zip(values.shape[:2], strides, strict=True))
+    spread = np.zeros((*sides, values.shape[2]), np.float32)
     spread[:: strides[0], :: strides[1]] = values
     pads = []
     for axis in (0, 1):
@@ -319,7 +320,7 @@ def _transposed(op: Visit, channel: int, value: Value) -> Gathering | None:
         over = (values.shape[axis] - 1) * strides[axis] + reach + 1 - shape[axis] if layer.padding == "same" else 0
         pads.append(reach - max(0, over) // 2)
     return Convolution(
-        values=spread.astype(np.float32),
+        values=spread,
         channels=tuple((number, index) for index in range(values.shape[2])),
         weights=np.ascontiguousarray(np.asarray(layer.kernel, np.float32)[::-1, ::-1, channel]),
         bias=_bias(layer, channel),
@@ -392,6 +393,8 @@ def _together(op: Visit, channel: int, value: Value) -> Gathering | None:
     if len(op.inputs) < 2:
         return None
     given = [value(number) for number in op.inputs]
+    if len({len(tensor.shape) for tensor in op.node.input_tensors if len(tensor.shape) > 2}) > 1:
+        return None  # rows of numbers on maps: Keras lays them along the width
     every = np.broadcast_shapes(*(each.shape for each in given))
     maps = np.stack([np.broadcast_to(each, every)[..., channel] for each in given], axis=-1).astype(np.float32)
     channels = tuple((number, channel % each.shape[-1]) for number, each in zip(op.inputs, given, strict=True))
@@ -413,7 +416,7 @@ def _together(op: Visit, channel: int, value: Value) -> Gathering | None:
 
 def _copied(op: Visit, channel: int, value: Value) -> Gathering | None:
     """The channel of a concatenation, as the parent that it comes from has it."""
-    before, dimensions = 0, len(value(op.inputs[0]).shape)
+    before, dimensions = 0, len(op.shape)
     if op.layer.axis not in (-1, dimensions):
         return None
     for number in op.inputs:

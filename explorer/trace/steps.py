@@ -1,7 +1,7 @@
 """What happens to a value after the sum: normalisation and activation, as numbers that can be shown."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -20,14 +20,14 @@ CURVE = np.linspace(-1.0, 1.0, 121)
 """Where an activation's curve is sampled, in units of its reach."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Normalisation:
-    """``gain · (x − mean) / deviation + offset``.
+    """``gain · (x − mean) / deviation + offset``; of a scaling the mean is 0 and the deviation 1.
 
     Attributes:
         mean, deviation: of the channel over the training pictures; or of this picture's own values, a number or
             float32 (H, W), one for each place. The deviation has epsilon in it, ``√(σ² + ε)``.
-        gain, offset: what was learned, γ and β.
+        gain, offset: what was learned, γ and β, or what is written in the network.
     """
 
     mean: float | Floats
@@ -40,12 +40,16 @@ class Normalisation:
         """Whether it is nothing but ``gain · x + offset``."""
         return np.ndim(self.mean) == np.ndim(self.deviation) == 0 and (self.mean, self.deviation) == (0, 1)
 
+    def opposite(self) -> "Normalisation":
+        """What makes −y of −x where this one makes y of x."""
+        return replace(self, mean=-self.mean, offset=-self.offset)
+
     def __call__(self, x: Any) -> Any:
         """Of a number or an array."""
         return self.gain * (x - self.mean) / self.deviation + self.offset
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """One layer after the sum, for one channel.
 
@@ -189,7 +193,8 @@ def _with_number(call: Visit, channel: int, _before: Floats) -> Normalisation | 
         return None
     first = isinstance(given[0], keras.KerasTensor)
     constant = np.asarray(given[1] if first else given[0])
-    if constant.size not in {1, call.shape[-1]} or constant.shape[-1:] not in {(), (1,), (call.shape[-1],)}:
+    by_channel = constant.size == call.shape[-1] == constant.shape[-1] if constant.ndim else False
+    if constant.size != 1 and not by_channel:  # it is another one at each place
         return None
     number, name = _at(constant, channel), kind(call)
     if name == "Add":

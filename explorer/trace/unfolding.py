@@ -34,7 +34,7 @@ class Source:
         path: the layer that it comes out of; empty for the picture.
         channel: of that layer; of a flattened layer its place in the row of numbers.
         place: channel, row and column that a number had before it was flattened; None where it was not.
-        values: float32 (h, w), the map; () the one number that goes into a dense layer.
+        values: float32 (h, w), the map as the window slides over it; () the one number that goes into a dense layer.
         weights: float32 (kh, kw), its slice of the kernel; () its one weight; None where nothing is multiplied.
         part: float32 (H, W) or (), what it gives: its map convolved with its slice, or the product.
         flow: how much that is, ``Σ |part|``.

@@ -71,8 +71,7 @@ def hidden(found: Glance) -> list[list[Any]]:
     told = []
     for start, channel, end, into in found.hidden:
         shown = found.columns[start]
-        name = shown.column.group.told.path or "the picture"
-        told.append([end, into, f"{_named(shown, channel)} of {name}"])
+        told.append([end, into, f"{_named(shown, channel)} of {shown.column.group.told.path or 'the picture'}"])
     return told
 
 
@@ -243,17 +242,19 @@ def _finite(value: np.floating[Any]) -> float:
 
 
 def _small(chosen: Floats) -> Floats:
-    """Maps (H, W, n) as squares, float32 (n, side, side): large ones averaged; what a narrow one lacks is zero."""
+    """Maps (H, W, n) as squares, float32 (n, side, side).
+
+    Large ones are averaged. What a narrow one lacks is zero; the cells of one with a single row or column are bars.
+    """
     height, width = chosen.shape[:2]
     clean = np.nan_to_num(np.moveaxis(chosen, 2, 0), posinf=0.0, neginf=0.0).astype(np.float32)
     longest = max(height, width)
-    if min(height, width) == 1:  # rows of numbers: each a bar as long as the square is wide
-        clean = np.broadcast_to(clean, (len(clean), longest, longest))
-        height = width = longest
     if longest > TILE:
         size = (max(1, width * TILE // longest), max(1, height * TILE // longest))
         clean = np.stack([cv2.resize(np.ascontiguousarray(each), size, interpolation=cv2.INTER_AREA) for each in clean])
+    side = max(clean.shape[1:])
+    if min(height, width) == 1:
+        clean = np.broadcast_to(clean, (len(clean), side, side))
     height, width = clean.shape[1:]
-    side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2
     return np.pad(clean, ((0, 0), (top, side - height - top), (left, side - width - left)))

@@ -116,9 +116,11 @@ def choices() -> None:
         pinned = feature_options.PINNED.current()
         if pinned:
             st.caption(plain(f"Pinned by hand: {', '.join(' '.join(each.rsplit(':', 1)) for each in pinned)}"))
-            most, times = feature_options.COUNT.current(), Counter(each.rpartition(":")[0] for each in pinned)
-            if full := [path for path, many in times.items() if many > most]:
-                st.caption(plain(f"Of {', '.join(full)} only the first {most} are shown: that is all a column holds."))
+            times = Counter(each.rpartition(":")[0] for each in pinned)
+            if full := [path for path, many in times.items() if many > feature_options.COUNT.current()]:
+                st.caption(
+                    plain(f"More are pinned of {', '.join(full)} than a column holds: the first ones are shown.")
+                )
             st.button("Unpin all", key="feature_maps.unpin", on_click=feature_options.PINNED.put, args=((),))
 
 

@@ -69,6 +69,12 @@ def opposite(found: Unfolded) -> Unfolded:
             sources=tuple(turned(source) for source in found.flattened.sources),
             rest=-found.flattened.rest,
         ),
+        steps=tuple(
+            step
+            if step.normalisation is None or _squeezed(found.steps[:place])
+            else replace(step, normalisation=step.normalisation.opposite())
+            for place, step in enumerate(found.steps)
+        ),
         after=tuple(_other(found.steps[: place + 1], values) for place, values in enumerate(found.after)),
         result=_other(found.steps, found.result),
     )
@@ -76,7 +82,11 @@ def opposite(found: Unfolded) -> Unfolded:
 
 def _other(steps: Sequence[Step], values: NDArray[np.float32]) -> NDArray[np.float32]:
     """What the other class has after some steps: the rest to 1 behind a sigmoid, before it the opposite."""
-    return 1 - values if any(step.name == "sigmoid" for step in steps) else -values
+    return 1 - values if _squeezed(steps) else -values
+
+
+def _squeezed(steps: Sequence[Step]) -> bool:
+    return any(step.name == "sigmoid" for step in steps)
 
 
 def packed(values: NDArray[np.float32]) -> str:

@@ -191,12 +191,23 @@ def test_a_channel_without_an_edge_knows_where_it_comes_from():
     told = {each.into: each for each in found.hidden if names[each.end] == "deep"}
     assert sorted(told) == missing
     assert missing, "with other weights there would be nothing to test"
+    assert not any(each.channel in found.columns[each.start].channels for each in found.hidden)
     for into, each in told.items():
         assert (names[each.start], each.channel) == ("wide", deep.channels[into] // 2)
     assert [names[stop.column] for stop in found.strongest] == ["", "wide", "deep", "mean", "scores"]
     way = {names[stop.column]: stop.channel for stop in found.strongest}
     assert way["wide"] == way["deep"] // 2
     assert way["mean"] == way["deep"]
+
+
+def test_what_is_too_faint_for_a_line_is_not_called_hidden():
+    model = signed(keras.Sequential([keras.Input((8, 8, 3)), L.Conv2D(6, 3), L.Conv2D(6, 3), L.Flatten(), L.Dense(2)]))
+    kernel, *_ = (layer.kernel for layer in model.layers if isinstance(layer, L.Conv2D))
+    kernel.assign(np.asarray(kernel) * np.float32([0.005, 1, 1, 1, 1, 1]))
+    _, _, found, _ = looked(Classifier(model, ("a", "b"), "faint"))
+    into = {edge.into for edge in found.edges if edge.end == 1}
+    assert len(into) == 5, "the faint one has no line"
+    assert not found.hidden
 
 
 def test_a_single_number_does_not_vary_so_the_largest_are_shown():

@@ -214,6 +214,26 @@ def numbers(inputs):
     return head(2 - x * np.float32([1, -2, 3, 0.5]))
 
 
+def numbers_by_row(inputs):
+    x = L.Conv2D(4, 5, name="conv")(inputs) * np.float32([[[1]], [[2]], [[3]], [[4]]])
+    return head(L.ReLU()(L.Conv2D(4, 1)(x)))
+
+
+def rows_on_maps(inputs):
+    x = L.Conv2D(4, 5, name="conv")(inputs)
+    return head(L.Add(name="sum")([x, L.Reshape((4, 4))(L.Dense(16)(L.Flatten()(x)))]))
+
+
+def joined_rows(inputs):
+    x = L.Reshape((16, 6))(L.Conv2D(6, 2, strides=2)(inputs))
+    return head(L.Reshape((4, 4, 10))(L.Concatenate(axis=2, name="joined")([x, L.Dense(4)(x)])))
+
+
+def shifted_sigmoid(inputs):
+    x = L.BatchNormalization(name="norm")(L.Dense(1, name="one")(L.GlobalAveragePooling2D()(inputs)))
+    return L.Activation("sigmoid", name="chance")(0.01 * x + 0.5)
+
+
 class CustomScaleLayer(L.Layer):
     """As in Keras's Inception-ResNet."""
 
@@ -241,7 +261,8 @@ BUILDS = {
         squeezed, over_channels, laid_out_anew, normalised_scores, skip_to_the_head, enlarged, adapted, one_cell,
         channels_first, normalised_row, activated_row, pooled_by_operations, sigmoid_and_nothing, moved, rows_and_back,
         added_rows, mean_over_channels, activations_of_all, inverted, dotted, enlarging, smooth, extremes,
-        normalised_by_place, numbers, scaled_sum, tokens,
+        normalised_by_place, numbers, scaled_sum, tokens, numbers_by_row,
+        rows_on_maps, joined_rows, shifted_sigmoid,
     )
 }  # fmt: skip
 
@@ -339,6 +360,8 @@ KNOWN = {
     "extremes": {"most": "maximum", "least": "minimum"},
     "scaled_sum": {"scaled": "sum"},
     "added_rows": {"added": "sum"},
+    "rows_on_maps": {"sum": "other"},
+    "joined_rows": {"joined": "copy"},
     "tokens": {"patches": "convolution", "first": "convolution", "second": "convolution", "sum": "sum", "mean": "mean"},
 }
 
@@ -411,6 +434,18 @@ def test_what_follows_the_last_sum_may_turn_the_sign():
     shared = signs[1.0].keys() & signs[-1.0].keys()
     assert shared
     assert all(signs[1.0][edge] == -signs[-1.0][edge] for edge in shared)
+
+
+def test_the_other_of_two_classes_has_every_step_turned_round():
+    net = built("shifted_sigmoid")
+    wiring = trace.wired(net, pixels_of(net))
+    found = opposite(trace.unfold(wiring, "chance", 0))
+    x = float(found.total)
+    for step, after in zip(found.steps, found.after, strict=True):
+        x = step.normalisation(x) if step.normalisation else float(step.call(np.float32([x]))[0])
+        assert x == pytest.approx(float(after), rel=1e-4)
+    chance = net.predict(np.random.default_rng(3).integers(0, 256, net.input_shape, np.uint8))[0, 0]
+    assert float(found.result) == pytest.approx(chance, rel=1e-4)
 
 
 def test_places_laid_out_anew_have_no_exact_edges():

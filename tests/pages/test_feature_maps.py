@@ -197,6 +197,16 @@ def test_what_is_not_a_number_has_a_colour_of_its_own():
         assert found["details"][1].startswith(share)
 
 
+def test_rows_of_numbers_are_small_pictures_of_bars_however_many_there_are():
+    rows = np.zeros((60_000, 1, 2), np.float32)
+    rows[30_000:, 0, 1] = 1
+    small = glance_columns._small(rows)
+    assert small.shape == (2, glance_columns.TILE, glance_columns.TILE)
+    assert (small[0] == 0).all()
+    np.testing.assert_allclose(small[1, : glance_columns.TILE // 2], 0, atol=1e-4)
+    np.testing.assert_allclose(small[1, glance_columns.TILE // 2 :], 1, atol=1e-4)
+
+
 def test_channels_that_speak_for_the_class_are_chosen_by_value_times_gradient(flat):
     at = looked(start(flat, link={"model": "own", "shown": "class", "count": "4"}))
     pixels, _ = flat.fit(images.read_image(images.SAMPLES["chelsea"].read_bytes()))
