@@ -74,6 +74,7 @@ def payload(network: Classifier, plan: Plan, found: Glance) -> dict[str, object]
     return {
         "columns": glance_columns.columns(plan, found, look),
         "edges": glance_columns.edges(found.edges),
+        "hidden": glance_columns.hidden(found),
         "groups": [],
         "alt": glance_columns.sentence(found, network, look),
     }
