@@ -14,7 +14,8 @@ from explorer.models.layers import tap
 from explorer.overview.flow import Amounts, Share, shares
 from explorer.overview.measuring import Measured, direct
 from explorer.overview.planning import Column, Plan
-from explorer.trace.gathering import convolutions, convolved_apart
+from explorer.trace.gathering import convolutions
+from explorer.trace.geometry import convolved_apart
 
 Floats = NDArray[np.float32]
 Channels = NDArray[np.int64]

@@ -1,6 +1,7 @@
 """One value of a network traced back to the numbers it is made of; one channel unfolded into its sums."""
 
-from explorer.trace.gathering import Gathering, Geometry
+from explorer.trace.forms import Gathering
+from explorer.trace.geometry import Geometry
 from explorer.trace.steps import Normalisation, Step
 from explorer.trace.unfolding import Flattened, Source, Unfolded, UnitTrace, trace_unit, unfold
 from explorer.trace.wiring import Outputs, Wiring, wired

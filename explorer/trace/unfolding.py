@@ -12,7 +12,9 @@ from explorer.models.classifier import Classifier
 from explorer.models.graph import Visit
 from explorer.models.layers import unknown_layer
 from explorer.models.units import PICTURE, treats_alone
-from explorer.trace.gathering import Form, Gathering, Geometry, gathering
+from explorer.trace.forms import Form, Gathering
+from explorer.trace.gathering import gathering
+from explorer.trace.geometry import Geometry
 from explorer.trace.steps import Step, own_activation, step_of
 from explorer.trace.wiring import Wiring, wired
 from explorer.windows import receptive_fields
@@ -82,7 +84,7 @@ class Unfolded:
         gathers: the layer that adds up: the same, or the one before its normalisation and activation. Empty for the
             picture.
         kind: that layer's class.
-        form: how it gathers, see :class:`~explorer.trace.gathering.Gathering`.
+        form: how it gathers, see :class:`~explorer.trace.forms.Gathering`.
         geometry: of its window, where it has one.
         sources: the inputs that give most, strongest first; for "max" and "mean" the one map.
         others: how many inputs are not among the sources.
@@ -137,7 +139,7 @@ class UnitTrace:
         total: ``Σ products + bias``.
         output: the layer's value: the total after the steps, as Keras computes it.
         steps: each step after the sum with the value after it.
-        form: how it is made, see :class:`~explorer.trace.gathering.Gathering`.
+        form: how it is made, see :class:`~explorer.trace.forms.Gathering`.
     """
 
     field: tuple[int, int, int, int] | None
