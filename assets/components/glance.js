@@ -4,6 +4,7 @@ const FADED = { none: 1, selected: 1, pointed: 0.2, unfolded: 0.13 };
 const HINTS = {
   mouse: "Point at a channel to see what feeds it. Click to unfold the sums that made it.",
   touch: "Touch a channel to unfold the sums that made it.",
+  picture: "This is the picture as it goes in: no sum made it.",
   unfolded: { mouse: "Click the channel again, or press Escape, to fold it.", touch: "Touch the channel again to fold it." },
 };
 
@@ -33,6 +34,7 @@ class Glance {
     this.notesButton.addEventListener("click", () => {
       this.notes = !this.notes;
       this.draw();
+      this.send({ do: "notes", on: this.notes });
     });
     const save = (kind) => {
       const button = element("button", { type: "button", "data-testid": `glance-save-${kind}`, "aria-label": `Save picture as ${kind.toUpperCase()}` }, kind.toUpperCase());
@@ -83,11 +85,13 @@ class Glance {
     const before = this.sent;
     const drawn = JSON.stringify([sent.columns, sent.groups, sent.edges, sent.alt]);
     this.sent = sent;
-    this.notes ??= Boolean(sent.notes);
+    const switched = sent.notes !== this.sentNotes && Boolean(sent.notes) !== this.notes; // by a link, or at the beginning
+    if (switched) this.notes = Boolean(sent.notes);
+    this.sentNotes = sent.notes;
     this.selected = sent.selected ? `${sent.selected.path}#${sent.selected.channel}` : null;
     if (sent.unit && !this.unit) this.pointed = null; // what was pointed at may lie under the panel now
     Object.assign(this, { unit: sent.unit, waiting: false });
-    if (drawn !== this.drawn || themeOf(this.root).dark !== this.picture.ink.theme.dark) {
+    if (drawn !== this.drawn || switched || themeOf(this.root).dark !== this.picture.ink.theme.dark) {
       this.drawn = drawn;
       this.draw();
       this.revealOpened(before);
@@ -260,7 +264,10 @@ class Glance {
   choose({ key, node, column, k }) {
     if (k < 0) return this.send({ do: node.dataset.do, id: node.dataset.group });
     const { look, path } = this.sent.columns[column];
-    if (look === "picture" && !path) return undefined;
+    if (look === "picture" && !path) {
+      this.hint.textContent = HINTS.picture;
+      return undefined;
+    }
     if (key === this.selected && this.isUnfolded()) return this.fold();
     this.selected = key;
     this.waiting = true;

@@ -80,6 +80,7 @@ PINNED = Marked(
     what="a list of layers and channels such as stem_relu:3",
 )
 UNFOLDED = Switch(key="feature_maps.unfolded", label="Unfolded channel", default=False)
+NOTES = Switch(key="feature_maps.notes", label="Notes", default=True)
 RULE = Select(
     key="feature_maps.shown",
     label="Channels shown",
@@ -127,7 +128,7 @@ TABS = frame.tabs(
     },
 )
 
-_GLANCE = (RULE, COUNT, COLUMN_SCALE, OPENED, PINNED, UNFOLDED)
+_GLANCE = (RULE, COUNT, COLUMN_SCALE, OPENED, PINNED, UNFOLDED, NOTES)
 CONTROLS = (*_GLANCE, IMAGE, NETWORK, LAYER, CHANNEL, SCALE, SORT, PAGE, COMPARE, OPACITY, SMOOTH, EXCITING, TABS)
 
 
@@ -205,6 +206,8 @@ def act(asked: Asked) -> None:
         case "close":  # with all that is open within it
             inside = f"{asked.group}."
             OPENED.put(tuple(each for each in OPENED.current() if not f"{each}.".startswith(inside)))
+        case "notes":
+            NOTES.put(asked.on)
         case "go":
             state.put(GOING, asked.to)
 

@@ -46,18 +46,20 @@ class Asked:
     """What the person did.
 
     Attributes:
-        do: unfold or fold a channel, open or close a group of layers, or go on to another page.
+        do: unfold or fold a channel, open or close a group of layers, switch the notes, or go on to another page.
         path: the layer of the channel that is selected now; empty for none.
         channel: of it.
         group: the id of the group.
         to: the other page.
+        on: whether there are to be notes.
     """
 
-    do: Literal["unfold", "fold", "open", "close", "go"]
+    do: Literal["unfold", "fold", "open", "close", "notes", "go"]
     path: str = ""
     channel: int = 0
     group: str = ""
     to: Literal["", "filters", "grad_cam"] = ""
+    on: bool = True
 
 
 def asked(sent: object, columns: Sequence[Mapping[str, Any]], groups: Sequence[Mapping[str, str]]) -> Asked | None:
@@ -65,7 +67,7 @@ def asked(sent: object, columns: Sequence[Mapping[str, Any]], groups: Sequence[M
 
     >>> columns = [{"path": "stem", "channels": [4, 1], "id": "0", "opens": True}]
     >>> asked({"do": "unfold", "path": "stem", "channel": 1}, columns, [])
-    Asked(do='unfold', path='stem', channel=1, group='', to='')
+    Asked(do='unfold', path='stem', channel=1, group='', to='', on=True)
     >>> asked({"do": "unfold", "path": "stem", "channel": 2}, columns, []) is None
     True
     >>> asked({"do": "open", "id": "0"}, columns, []).group, asked({"do": "close", "id": "0"}, columns, []) is None
@@ -82,6 +84,8 @@ def asked(sent: object, columns: Sequence[Mapping[str, Any]], groups: Sequence[M
             found = Asked("open", group=group) if known else None
         case {"do": "close", "id": str(group)}:
             found = Asked("close", group=group) if any(each["id"] == group for each in groups) else None
+        case {"do": "notes", "on": bool(on)}:
+            found = Asked("notes", on=on)
         case {"do": "go", "to": "filters" | "grad_cam" as to}:
             found = Asked("go", to=to)
         case _:

@@ -80,6 +80,7 @@ def _draw(looked: Looked, plan: Plan, *, in_app: bool) -> None:
     )
     data = _columns(looked, plan, look)
     paths = [column["path"] for column in data["columns"]]
+    data["notes"] = feature_options.NOTES.current()
     data["selected"] = {"path": looked.layer.path, "channel": looked.channel} if looked.layer.path in paths else None
     data["missing"] = "" if data["selected"] else _inside(looked.layer.path, plan)
     unfolded = feature_options.UNFOLDED.current() and data["selected"] is not None
@@ -180,7 +181,6 @@ def _columns(looked: Looked, plan: Plan, look: Look) -> dict[str, Any]:
             "groups": glance_columns.groups(plan, feature_options.OPENED.current()),
             "alt": glance_columns.sentence(found, looked.classifier, look),
             "name": f"{looked.classifier.name}-{looked.key[1][:8]}",
-            "notes": True,
         }
 
     key = (*_key(looked, plan), look.dark, look.scale)

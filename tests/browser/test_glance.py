@@ -781,6 +781,11 @@ def test_notes_can_be_switched_off_and_on(visit):
     see(page.locator(".note-of-glance").first)
     switch.click()
     assert page.locator(".note-of-glance").count() == 0
+    page.wait_for_url(re.compile(r"feature_maps\.notes=0"))
+    page.goto(page.url + "&network=grey&alone=1")
+    drawn(page)
+    assert switch.get_attribute("aria-pressed") == "false"
+    assert page.locator(".note-of-glance").count() == 0
 
 
 # Words, files, names
