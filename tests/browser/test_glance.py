@@ -766,6 +766,23 @@ def test_a_finger_unfolds_looks_elsewhere_and_folds_and_the_phone_does_not_scrol
     phone.get_by_test_id("unit-panel").wait_for(state="hidden")
 
 
+def test_play_goes_on_when_what_it_plays_is_drawn_anew(visit):
+    page = visit("grey", layer="convolution_1", channel=3, unfolded=1)
+    shown, play = unit(page, "convolution_1", 3), page.get_by_test_id("unit-play")
+    grown(shown)
+    play.click()
+    page.wait_for_function(
+        "(node) => Number(node.dataset.row) >= 2 && Number(node.dataset.row) < 20", arg=shown.element_handle()
+    )
+    before = int(shown.get_attribute("data-row"))
+    for _ in range(2):
+        page.get_by_test_id("glance-notes").click()
+        assert play.get_attribute("aria-pressed") == "true"
+        assert int(shown.get_attribute("data-row")) >= before
+    play.click()
+    assert play.get_attribute("aria-pressed") == "false"
+
+
 def test_notes_can_be_switched_off_and_on(visit):
     page = visit("grey", layer="convolution_1", channel=3, unfolded=1)
     grown(unit(page, "convolution_1", 3))
