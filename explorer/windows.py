@@ -118,6 +118,15 @@ def _check(size: int, window: int, stride: int, padding: str, dilation: int) -> 
         raise KernelError(f"The padding {padding!r} is not known; it can be {', '.join(PADDINGS)}.")
 
 
+def pair(sides: int | Sequence[int]) -> Pair:
+    """Two sides, where one number may stand for both: a layer holds two, an operation what it was given.
+
+    >>> pair(3), pair([2, 4])
+    ((3, 3), (2, 4))
+    """
+    return (sides, sides) if isinstance(sides, int) else (int(sides[0]), int(sides[1]))
+
+
 @dataclass(frozen=True)
 class ReceptiveField:
     """The part of the picture that the units of one layer can see.
@@ -262,20 +271,15 @@ def _through(layer: Network, axes: _Axes) -> _Axes:
         return _shifted(axes, layer.padding, 1)
     if "Cropping2D" in kinds:
         return _shifted(axes, layer.cropping, -1)
-    window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
-    window = _pair(window)
+    window: Any = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
+    flat = isinstance(window, int) or (window is not None and len(window) == len(axes))
     channels_first = getattr(layer, "data_format", None) == "channels_first"
-    if window is None or len(window) != 2 or "Conv2DTranspose" in kinds or channels_first:
+    if not flat or "Conv2DTranspose" in kinds or channels_first:
         raise LayerError(f"What a unit above the layer {layer.name!r} ({type(layer).__name__}) sees is not known here.")
-    strides = _pair(layer.strides or window)
+    window, strides = pair(window), pair(layer.strides or window)
     dilation = getattr(layer, "dilation_rate", (1, 1))
     first, second = (_windowed(axes[i], window[i], strides[i], layer.padding, dilation[i]) for i in range(2))
     return first, second
-
-
-def _pair(sides: Any) -> Any:
-    """One number for both sides as two; a layer holds two, an operation what it was given."""
-    return (sides, sides) if isinstance(sides, int) else sides
 
 
 def _windowed(axis: _Axis, window: int, stride: int, padding: Padding, dilation: int) -> _Axis:

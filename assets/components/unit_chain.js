@@ -5,7 +5,6 @@ const UNIT_NORMALISATIONS = {
   LayerNormalization: "layer normalisation", GroupNormalization: "group normalisation",
   RMSNormalization: "RMS normalisation", UnitNormalization: "length becomes 1",
 };
-const UNIT_SUMS = { max: "largest", mean: "mean", product: "product", maximum: "largest", minimum: "smallest" };
 const UNIT_FUNCTION_NAMES = {
   relu: "ReLU", relu6: "ReLU6", silu: "SiLU", swish: "SiLU", gelu: "GELU", elu: "ELU", selu: "SELU",
   leakyrelu: "leaky ReLU", prelu: "PReLU", hardsigmoid: "hard sigmoid", hardsilu: "hard SiLU", hardswish: "hard SiLU",
@@ -127,7 +126,7 @@ class UnitChain {
       const side = item.width;
       const values = last ? numbers.result : numbers.total;
       const scale = last ? this.resultScale : this.totalScale;
-      const title = last ? "result" : UNIT_SUMS[numbers.form] || "sum";
+      const title = last ? "result" : unitNoun(numbers.form, true);
       const { rows, cols } = numbers;
       const look = { scale, name: title, frame: last ? 2 : 1, told: false };
       const tile = new UnitTile(pen, { x, y: y - side / 2, side, rows, cols, values, ...look });

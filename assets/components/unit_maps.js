@@ -123,8 +123,10 @@ class UnitMaps {
     }
     if (this.plus && !room.vertical && !chain.wrapped && this.numbers.form !== "product") {
       const y = this.plus.y + map / 2 + 40;
-      const { form } = this.numbers;
-      const lines = !this.numbers.adds ? ["take the one that is", UNIT_NOUNS[form].split(" ")[0]] : this.numbers.form === "convolution" && this.numbers.bias !== 0 ? ["add all of them", "and the bias"] : ["add all of them"];
+      const { form, adds, bias } = this.numbers;
+      const taking = ["take the one that is", unitNoun(form, true)];
+      const adding = form === "convolution" && bias !== 0 ? ["add all of them", "and the bias"] : ["add all of them"];
+      const lines = adds ? adding : taking;
       const { x, y: top } = this.plus;
       this.root.append(pen.remark(x + 10, y, lines, `M${x + 6},${y - 4} Q${x - 3},${y - 8} ${x},${top + UNIT_PLUS + 3}`));
       this.noted = Math.max(this.noted, y + 13);

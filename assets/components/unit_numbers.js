@@ -35,6 +35,16 @@ const UNIT_FUNCTIONS = {
   logsigmoid: (x) => -unitSoftplus(-x),
 };
 
+const UNIT_NOUNS = {
+  max: "largest value", mean: "mean", copy: "value", picture: "pixel", product: "product", maximum: "largest value", minimum: "smallest value",
+};
+
+/** What the parts make, in a word or two: "sum", "largest value"; or, where there is little room, "largest". */
+function unitNoun(form, short = false) {
+  const noun = UNIT_NOUNS[form] || "sum";
+  return short ? noun.split(" ")[0] : noun;
+}
+
 /** How two parts of a joining that is no sum become one. */
 const UNIT_JOINED = { product: (a, b) => a * b, maximum: Math.max, minimum: Math.min };
 
@@ -113,7 +123,7 @@ class UnitNumbers {
 
   /** Whether parts are added to each other or to a bias, so that the sum is not just the one part. */
   get merges() {
-    return this.joins || this.sources.length > 1 || this.unit.others > 0 || (this.form === "convolution" && this.bias !== 0);
+    return this.sources.length > 1 || this.unit.others > 0 || (this.form === "convolution" && this.bias !== 0);
   }
 
   /** Whether several maps are put together cell by cell. */

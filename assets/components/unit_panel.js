@@ -3,10 +3,6 @@
 const UNIT_LEDGER = 200; // the ledger's least width beside the grids
 const UNIT_GAP = 36;
 
-const UNIT_NOUNS = {
-  max: "largest value", mean: "mean", copy: "value", picture: "pixel", product: "product", maximum: "largest value", minimum: "smallest value",
-};
-
 class UnitPanel {
   constructor(pen, numbers, at, hands, scales) {
     Object.assign(this, { pen, numbers, at, scales });
@@ -35,8 +31,7 @@ class UnitPanel {
 
   look(now, chosen) {
     const { numbers } = this;
-    const noun = UNIT_NOUNS[numbers.form] || "sum";
-    this.heading.textContent = `The ${noun}${numbers.cells > 1 ? ` at row ${now.row}, column ${now.col}` : ""}`;
+    this.heading.textContent = `The ${unitNoun(numbers.form)}${numbers.cells > 1 ? ` at row ${now.row}, column ${now.col}` : ""}`;
     if (this.grids) this.grids.fill(numbers.sources[chosen], chosen, now, this.scales.input(numbers.sources[chosen]), this.scales.weight);
     this.ledger.fill(unitLedgerValues(numbers, now), this.pickable ? chosen : -1);
     this.ledger.compare(now.output, now.keras, numbers.agrees(now.output, now.keras), now.borrowed);
@@ -77,7 +72,7 @@ function unitLedgerLines(numbers, choose) {
     });
   }
   const added = lines.some(({ role }) => role === "part");
-  const name = form in UNIT_NOUNS ? `the ${UNIT_SUMS[form] || UNIT_NOUNS[form]}` : "sum";
+  const name = form in UNIT_NOUNS ? `the ${unitNoun(form, true)}` : "sum";
   lines.push({ role: added ? "sum" : "step", label: name, rule: lines.length > 0, attributes: { "data-testid": "unit-sum" } });
   steps.forEach((step) => {
     const words = { normalisation: "normalised", scaling: "scaled", same: `${step.name}: no change` }[step.kind] || `after ${unitStepName(step)}`;

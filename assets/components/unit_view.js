@@ -168,7 +168,8 @@ function unitInWords(numbers, now) {
   const bias = numbers.bias ? ` and the bias ${unitShort(numbers.bias)}` : "";
   const made = {
     convolution: `${inputs}${bias} add up to`, dense: `${inputs}${bias} add up to`, sum: `${inputs} add up to`,
-    product: `${inputs} multiply to`, maximum: `the largest of ${inputs} is`, minimum: `the smallest of ${inputs} is`, max: "the largest value of the window is", mean: "the mean of the window is",
+    product: `${inputs} multiply to`, maximum: `the largest of ${inputs} is`, minimum: `the smallest of ${inputs} is`,
+    max: "the largest value of the window is", mean: "the mean of the window is",
   }[form] || "the value is";
   const after = now.steps.map(({ value }, k) => `, after ${unitStepName(steps[k])} ${unitShort(value)}`).join("");
   return `${whose}: ${made} ${unitShort(now.total)}${after}. Keras: ${unitShort(now.keras)}.`;

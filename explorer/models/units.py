@@ -139,6 +139,19 @@ def _alone_after(number: int, readers: Mapping[int, list[Visit]]) -> tuple[Visit
     return tuple(steps)
 
 
+def summands(call: Visit) -> tuple[float, ...]:
+    """What each parent of a sum is multiplied by."""
+    count = len(call.inputs)
+    match kind(call):
+        case "Subtract":
+            return (1.0, -1.0)
+        case "Average":
+            return (1 / count,) * count
+        case "CustomScaleLayer":  # of Inception-ResNet: the sum of the first and a part of the second
+            return (1.0, float(call.layer.scale))
+    return (1.0,) * count
+
+
 def treats_alone(call: Visit) -> bool:
     """Whether a call has one input and makes each channel from itself alone, without looking at its neighbours."""
     if len(call.inputs) != 1 or len(call.outputs) != 1:

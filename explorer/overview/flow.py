@@ -18,7 +18,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from explorer.models.graph import Visit
-from explorer.models.units import SUMS, kind
+from explorer.models.units import SUMS, kind, summands
 
 Floats = NDArray[np.float32]
 MIXERS = frozenset({"Conv2D", "SeparableConv2D", "Conv2DTranspose"})
@@ -301,13 +301,10 @@ def _joined(call: Visit, share: Share, amounts: Amounts) -> list[tuple[int, Shar
     even = np.ones(channels, np.float32)
     known = known and set(widths) <= {1, channels}
     sizes = [np.broadcast_to(amounts.sizes[number], channels) if known else even for number in call.inputs]
-    if name == "CustomScaleLayer":
-        sizes = [sizes[0], sizes[1] * abs(call.layer.scale)]
-    total = np.maximum(np.sum(sizes, axis=0), 1e-30)
-    for index, (number, width) in enumerate(zip(call.inputs, widths, strict=True)):
-        sign = -1.0 if name == "Subtract" and index else 1.0
-        factor = (sign * sizes[index] / total).astype(np.float32)
-        part = share.scaled(factor)
+    given = [weight * size for weight, size in zip(summands(call), sizes, strict=True)]
+    total = np.maximum(np.abs(given).sum(axis=0), 1e-30)
+    for number, width, amount in zip(call.inputs, widths, given, strict=True):
+        part = share.scaled((amount / total).astype(np.float32))
         if width == 1 and channels > 1:
             part = Share(part.size.sum(axis=1, keepdims=True), part.net.sum(axis=1, keepdims=True))
         elif width != channels:

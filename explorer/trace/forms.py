@@ -6,7 +6,7 @@ parent.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,10 @@ class Gathering:
         bias: what is added.
         geometry: of the window; None where there is none.
         shape: (height, width) of the result; () of a dense layer.
+        adds: whether the parts are added up, so that some of them can be told together.
     """
+
+    adds: ClassVar[bool] = True
 
     form: Form = "other"
     values: Floats
@@ -53,11 +56,6 @@ class Gathering:
         """What all the parts give, before the bias: float64 (H, W) or ()."""
         return np.asarray(parts.sum(axis=-1, dtype=np.float64))
 
-    @property
-    def adds(self) -> bool:
-        """Whether the parts are added up, so that some of them can be told together."""
-        return True
-
     def patch(self, row: int, col: int) -> tuple[Floats, Floats]:
         """What one result is made of: the inputs and their weights, of one shape: (kh, kw, n), (n,) or (K,).
 
@@ -69,8 +67,12 @@ class Gathering:
         return self._patch(row, col)
 
     def _patch(self, row: int, col: int) -> tuple[Floats, Floats]:
-        here = self.values[row, col] if self.shape else self.values
+        here = self._here(row, col)
         return here, np.ones_like(here)
+
+    def _here(self, row: int, col: int) -> Floats:
+        """The inputs at one place."""
+        return self.values[row, col] if self.shape else self.values
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -124,26 +126,22 @@ class Weighted(Gathering):
         return self.values * self.weights
 
     def _patch(self, row: int, col: int) -> tuple[Floats, Floats]:
-        return self.values[row, col] if self.shape else self.values, self.weights
+        return self._here(row, col), self.weights
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Product(Gathering):
     """The product of several maps, as where an attention of channels is applied."""
 
+    adds: ClassVar[bool] = False
     form: Form = "product"
 
     def together(self, parts: Floats) -> Floats:
         """The product."""
         return np.asarray(parts.prod(axis=-1, dtype=np.float64))
 
-    @property
-    def adds(self) -> bool:
-        """No."""
-        return False
-
     def _patch(self, row: int, col: int) -> tuple[Floats, Floats]:
-        here = self.values[row, col] if self.shape else self.values
+        here = self._here(row, col)
         return here[:1], np.prod(here[1:], keepdims=True, dtype=np.float32)
 
 
@@ -151,17 +149,14 @@ class Product(Gathering):
 class Extreme(Gathering):
     """The largest or the smallest of several maps at each place."""
 
+    adds: ClassVar[bool] = False
+
     def together(self, parts: Floats) -> Floats:
         """The largest, or the smallest."""
         return np.asarray(parts.max(axis=-1) if self.form == "maximum" else parts.min(axis=-1), np.float64)
 
-    @property
-    def adds(self) -> bool:
-        """No."""
-        return False
-
     def _patch(self, row: int, col: int) -> tuple[Floats, Floats]:
-        here = self.values[row, col] if self.shape else self.values
+        here = self._here(row, col)
         won = np.zeros_like(here)
         won[here.argmax() if self.form == "maximum" else here.argmin()] = 1
         return np.where(np.isinf(here) & (won == 0), np.float32(0), here), won  # or 0 · ∞ would be no number

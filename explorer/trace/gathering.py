@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.models.graph import Visit
-from explorer.models.units import kind, treats_alone
+from explorer.models.units import GLOBAL_POOLINGS, POOLINGS, SUMS, kind, summands, treats_alone
 from explorer.trace.forms import Convolution, Extreme, Form, Gathering, Pooling, Product, Weighted
-from explorer.trace.geometry import Geometry, geometry_of, pair, size_of
+from explorer.trace.geometry import Geometry, geometry_of, size_of
+from explorer.windows import pair
 
 Floats = NDArray[np.float32]
 Value = Callable[[int], Floats]
@@ -188,16 +189,11 @@ def _together(op: Visit, channel: int, value: Value) -> Gathering | None:
     match kind(op):
         case "Multiply":
             return Product(values=maps, channels=channels, shape=every[:-1])
-        case "Maximum" | "Minimum" as name:
-            form: Form = "maximum" if name == "Maximum" else "minimum"
-            return Extreme(form=form, values=maps, channels=channels, shape=every[:-1])
-        case "Add" | "Subtract" as name:
-            first, later = 1.0, 1.0 if name == "Add" else -1.0
-        case "CustomScaleLayer":  # of Inception-ResNet: the sum of the first and a part of the second
-            first, later = 1.0, float(op.layer.scale)
-        case _:
-            first = later = 1 / len(given)
-    weights = np.asarray([first, *[later] * (len(given) - 1)], np.float32)
+        case "Maximum":
+            return Extreme(form="maximum", values=maps, channels=channels, shape=every[:-1])
+        case "Minimum":
+            return Extreme(form="minimum", values=maps, channels=channels, shape=every[:-1])
+    weights = np.asarray(summands(op), np.float32)
     return Weighted(form="sum", values=maps, channels=channels, weights=weights, shape=every[:-1])
 
 
@@ -231,21 +227,9 @@ MAKERS: Mapping[str, Callable[[Visit, int, Value], Gathering | None]] = MappingP
         "SeparableConv2D": _convolution,
         "Conv2DTranspose": _transposed,
         "Dense": _dense,
-        "MaxPooling2D": _pooling,
-        "AveragePooling2D": _pooling,
-        "GlobalMaxPooling2D": _global_pooling,
-        "GlobalAveragePooling2D": _global_pooling,
-        "GlobalMaxPooling1D": _global_pooling,
-        "GlobalAveragePooling1D": _global_pooling,
-        "Max": _global_pooling,
-        "Mean": _global_pooling,
-        "Add": _together,
-        "Subtract": _together,
-        "Average": _together,
-        "Maximum": _together,
-        "Minimum": _together,
-        "CustomScaleLayer": _together,
-        "Multiply": _together,
+        **dict.fromkeys(POOLINGS, _pooling),
+        **dict.fromkeys(GLOBAL_POOLINGS, _global_pooling),
+        **dict.fromkeys(SUMS | {"Multiply"}, _together),
         "UpSampling2D": _repeated,
         "Concatenate": _copied,
     }

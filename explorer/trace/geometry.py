@@ -8,6 +8,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from explorer import windows
+from explorer.windows import pair
 
 Floats = NDArray[np.float32]
 MAX_BYTES = 256_000_000
@@ -66,11 +67,6 @@ def convolved_apart(values: Floats, weights: Floats, geometry: Geometry, shape: 
         parts.append(np.asarray(result)[0] if down == across else np.asarray(result)[0, ::down, ::across])
     every = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
     return every[: shape[0], : shape[1]].reshape(*shape, count, many)
-
-
-def pair(value: Any) -> tuple[int, int]:
-    """Two sides, where one number may stand for both."""
-    return (int(value), int(value)) if isinstance(value, int) else (int(value[0]), int(value[1]))
 
 
 def geometry_of(values: Floats, size: Any, strides: Any, padding: str, dilation: Any = 1) -> Geometry:

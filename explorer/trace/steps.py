@@ -96,7 +96,7 @@ def step_of(call: Visit, channel: int, before: Floats) -> Step:
         return Step(call.path, "same", name)
     numbers = NUMBERS[name](call, channel, before) if name in NUMBERS else None
     if numbers is not None:
-        return Step(call.path, "scaling" if name in SCALED or numbers.scales else "normalisation", name, numbers)
+        return Step(call.path, "scaling" if numbers.scales else "normalisation", name, numbers)
     if name in ACTIVATIONS:
         function = activation_name(call.layer) if name == "Activation" else name.lower()
         return Step(call.path, "activation", function, call=_single(layer, function) if name != "PReLU" else None)
@@ -114,7 +114,7 @@ def _single(function: Any, name: str) -> Any:
 def _batch_normalised(call: Visit, channel: int, _before: Floats) -> Normalisation | None:
     """At inference: with the moving mean and variance (Ioffe and Szegedy 2015)."""
     layer = call.layer
-    if not _last(layer.axis, call):
+    if not _over_channels(call):
         return None
     deviation = float(np.sqrt(_at(layer.moving_variance, channel) + layer.epsilon))
     return _learned(_at(layer.moving_mean, channel), deviation, layer.gamma, layer.beta, channel)
@@ -122,8 +122,8 @@ def _batch_normalised(call: Visit, channel: int, _before: Floats) -> Normalisati
 
 def _layer_normalised(call: Visit, channel: int, before: Floats) -> Normalisation | None:
     """With mean and variance of all channels at each place (Ba, Kiros and Hinton 2016)."""
-    layer, axes = call.layer, np.ravel(call.layer.axis)
-    if len(axes) != 1 or not _last(axes[0], call):
+    layer = call.layer
+    if not _over_channels(call):
         return None
     deviation = np.sqrt(before.var(axis=-1, dtype=np.float64) + layer.epsilon)
     if layer.rms_scaling:  # Keras then leaves out the mean and the offset, and nothing else
@@ -133,8 +133,8 @@ def _layer_normalised(call: Visit, channel: int, before: Floats) -> Normalisatio
 
 def _root_mean_square(call: Visit, channel: int, before: Floats) -> Normalisation | None:
     """With the root of the mean square of all channels at each place (Zhang and Sennrich 2019)."""
-    layer, axes = call.layer, np.ravel(call.layer.axis)
-    if len(axes) != 1 or not _last(axes[0], call):
+    layer = call.layer
+    if not _over_channels(call):
         return None
     deviation = np.sqrt(np.square(before, dtype=np.float64).mean(axis=-1) + layer.epsilon)
     return _learned(0.0, deviation, layer.scale, None, channel)
@@ -142,8 +142,7 @@ def _root_mean_square(call: Visit, channel: int, before: Floats) -> Normalisatio
 
 def _unit_length(call: Visit, _channel: int, before: Floats) -> Normalisation | None:
     """With the length of the vector of all channels at each place."""
-    axes = np.ravel(call.layer.axis)
-    if len(axes) != 1 or not _last(axes[0], call):
+    if not _over_channels(call):
         return None
     length = np.sqrt(np.square(before, dtype=np.float64).sum(axis=-1))
     return _learned(0.0, np.maximum(length, 1e-12), None, None, 0)
@@ -152,7 +151,7 @@ def _unit_length(call: Visit, _channel: int, before: Floats) -> Normalisation | 
 def _group_normalised(call: Visit, channel: int, before: Floats) -> Normalisation | None:
     """With mean and variance of the whole map over the channels of one group (Wu and He 2018)."""
     layer, channels = call.layer, before.shape[-1]
-    if not _last(layer.axis, call):
+    if not _over_channels(call):
         return None
     size = channels // (channels if layer.groups == -1 else layer.groups)
     group = before[..., channel // size * size :][..., :size]
@@ -173,17 +172,21 @@ def _normalised(call: Visit, channel: int, _before: Floats) -> Normalisation | N
         return None
     mean, variance = _at(call.layer.mean, channel), _at(call.layer.variance, channel)
     spread = max(float(np.sqrt(variance)), SMALLEST)
-    return Normalisation(0.0, 1.0, spread, mean) if call.layer.invert else Normalisation(mean, spread, 1.0, 0.0)
+    return _scaling(spread, mean) if call.layer.invert else Normalisation(mean, spread, 1.0, 0.0)
+
+
+def _scaling(gain: float, offset: float = 0.0) -> Normalisation:
+    return Normalisation(0.0, 1.0, gain, offset)
 
 
 def _rescaled(call: Visit, channel: int, _before: Floats) -> Normalisation | None:
-    return Normalisation(0.0, 1.0, _at(call.layer.scale, channel), _at(call.layer.offset, channel))
+    return _scaling(_at(call.layer.scale, channel), _at(call.layer.offset, channel))
 
 
 def _layer_scaled(call: Visit, channel: int, _before: Floats) -> Normalisation | None:
     """ConvNeXt's LayerScale: each channel times its own learned number (Touvron et al. 2021)."""
     gamma = getattr(call.layer, "gamma", None)
-    return None if gamma is None else Normalisation(0.0, 1.0, _at(gamma, channel), 0.0)
+    return None if gamma is None else _scaling(_at(gamma, channel))
 
 
 def _with_number(call: Visit, channel: int, _before: Floats) -> Normalisation | None:
@@ -193,20 +196,18 @@ def _with_number(call: Visit, channel: int, _before: Floats) -> Normalisation | 
         return None
     first = isinstance(given[0], keras.KerasTensor)
     constant = np.asarray(given[1] if first else given[0])
-    by_channel = constant.size == call.shape[-1] == constant.shape[-1] if constant.ndim else False
-    if constant.size != 1 and not by_channel:  # it is another one at each place
+    if constant.size != 1 and not constant.size == constant.shape[-1] == call.shape[-1]:  # another one at each place
         return None
     number, name = _at(constant, channel), kind(call)
     if name == "Add":
-        return Normalisation(0.0, 1.0, 1.0, number)
+        return _scaling(1.0, number)
     if name == "Subtract":
-        return Normalisation(0.0, 1.0, *((1.0, -number) if first else (-1.0, number)))
+        return _scaling(1.0, -number) if first else _scaling(-1.0, number)
     if name == "Multiply":
-        return Normalisation(0.0, 1.0, number, 0.0)
-    return Normalisation(0.0, 1.0, 1 / number, 0.0) if first and number else None
+        return _scaling(number)
+    return _scaling(1 / number) if first and number else None
 
 
-SCALED = frozenset({"Rescaling", "LayerScale", "Add", "Subtract", "Multiply", "Divide", "TrueDivide"})
 NUMBERS: Mapping[str, Callable[[Visit, int, Floats], Normalisation | None]] = MappingProxyType(
     {
         "BatchNormalization": _batch_normalised,
@@ -232,6 +233,12 @@ def _by_channel(layer: Any, call: Visit) -> bool:
     axes = np.ravel(() if layer.axis is None else layer.axis).tolist()
     means = np.size(layer.mean)
     return means == 1 or (means == call.shape[-1] and all(_last(axis, call) for axis in axes))
+
+
+def _over_channels(call: Visit) -> bool:
+    """Whether a layer's one axis is that of the channels."""
+    axes = np.ravel(call.layer.axis)
+    return len(axes) == 1 and _last(axes[0], call)
 
 
 def _last(axis: Any, call: Visit) -> bool:
