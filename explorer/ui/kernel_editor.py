@@ -251,7 +251,6 @@ def draw(edited: Rows) -> None:
         SIZE.draw()
     with right:
         _draw_file_picker()
-    _draw_file_problem()
 
 
 def _draw_file_picker() -> None:
@@ -259,6 +258,7 @@ def _draw_file_picker() -> None:
     with st.popover("From a file", icon=":material/upload_file:", width="stretch"):
         st.file_uploader("A kernel in JSON", type=["json"], key=FILE_WIDGET, max_upload_size=1)
         st.caption('Rows of numbers: `{"weights": [[1, 0, -1], [2, 0, -2], [1, 0, -1]]}`')
+        _draw_file_problem()
 
 
 def _draw_file_problem() -> None:

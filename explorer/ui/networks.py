@@ -98,8 +98,8 @@ def pick_network(page: str, control: NetworkChoice) -> Classifier:
                 key=f"{page}.network_file",
                 help="A .keras file that takes pictures (values 0 to 255) and gives a value for each class.",
             )
-    if problem:
-        st.error(plain(problem), icon=":material/error:")
+        if problem:  # in here, where the eye is: what stands under the button is behind this
+            st.error(plain(problem), icon=":material/error:")
     return get(name)
 
 

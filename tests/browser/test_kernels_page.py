@@ -383,3 +383,16 @@ def test_downloads_are_the_computed_arrays(visit):
     np.testing.assert_allclose(levels, np.repeat(np.clip(expected, 0, 255)[..., None], 3, axis=2), atol=0.51)
     kernel = json.loads(saved("Kernel, JSON", "kernel.json").read_text())
     assert kernel["weights"] == [[-1, -2, -1], [0, 0, 0], [1, 2, 1]]
+
+
+def test_what_is_wrong_with_a_file_stands_where_it_was_chosen(visit):
+    page = visit()
+    before = source(page)
+    page.get_by_role("button", name="From a file").click()
+    chooser = page.get_by_test_id("stPopoverBody")
+    chooser.locator("input[type=file]").set_input_files(
+        {"name": "kernel.json", "mimeType": "application/json", "buffer": b'{"weights": "x"}'}
+    )
+    see(chooser.get_by_test_id("stAlert").get_by_text("has no rows of numbers"))
+    see(page.locator(IDLE))
+    assert source(page) == before
