@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -29,11 +30,29 @@ ARGUMENTS = [
 START_SECONDS = 60
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
-"""The page is drawn, and nothing is running for it."""
+IDLE = """
+    () => {
+      const parts = document.querySelectorAll("[data-testid^=stBidiComponent]:not(.st-key-visitor *)");
+      return document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
+        && !document.querySelector("[data-stale=true], [data-testid=stSkeleton]")
+        && [...parts].every((each) => (each.shadowRoot ?? each).querySelector(":not(style)"));
+    }
+"""
+"""Nothing is running for the page, all of it is of the last run, and its components have drawn themselves."""
+SETTLED = f"""
+    async () => {{
+      const idle = {IDLE};
+      for (let frame = 0; frame < 3; frame++) {{
+        await new Promise(requestAnimationFrame);
+        if (!idle()) return false;
+      }}
+      return true;
+    }}
+"""
 BUSY = "[data-testid=stApp][data-test-script-state=running]"
 PATIENCE = 15_000
 """How long a page may take to show something, in milliseconds."""
+expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items):
@@ -52,10 +71,6 @@ def missing(reason):
 @pytest.fixture(scope="session")
 def chromium():
     """A headless Chromium, started once."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing("playwright is not installed")
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if not found:
         missing("no Chromium found; install one or set CHROMIUM to its path")
@@ -77,6 +92,22 @@ def see(found, timeout=None):
     found.wait_for(timeout=timeout)
 
 
+def settle(page):
+    """Waits until a page is drawn, and stays so for some frames: a press reaches Python a frame later."""
+    page.wait_for_function(SETTLED)
+
+
+def becomes(wanted, read, *arguments):
+    """Asserts that ``read(*arguments)`` is what is wanted, soon: a page shows what it shows one thing after another.
+
+    Playwright's ``expect`` does the same for what it knows to ask of an element.
+    """
+    deadline = time.monotonic() + PATIENCE / 1000
+    while (found := read(*arguments)) != wanted and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert found == wanted
+
+
 def fetch(page, name):
     """Presses a button of a drawn page that hands out a file: the file's name, and where it has been saved.
 
@@ -84,7 +115,7 @@ def fetch(page, name):
     """
     button = page.get_by_role("button", name=name)
     see(button)
-    see(page.locator(IDLE))
+    settle(page)
     with page.expect_download() as download:
         button.click()
     return download.value.suggested_filename, Path(download.value.path())

@@ -4,9 +4,9 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import ROOT, see
+from conftest import ROOT, see, settle
+from playwright.sync_api import expect
 
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 PATIENCE = 60_000
 """For a page to load on a busy machine, in milliseconds."""
 RESULT = "The result of the kernel"
@@ -41,7 +41,7 @@ def traffic(page, address):
 def open_page(page, url):
     page.set_default_timeout(PATIENCE)
     page.goto(url)
-    see(page.locator(IDLE))
+    settle(page)
 
 
 def assert_shell(page):
@@ -49,9 +49,9 @@ def assert_shell(page):
     navigation = page.get_by_role("navigation", name="App pages")
     assert navigation.get_by_role("link").all_inner_texts()[:2] == ["Home", "Kernels"]
     see(page.locator(".st-key-device").get_by_text(re.compile(r"CPU · \d+ core|GPU · ")).first)
-    assert page.get_by_test_id("stSidebarNav").count() == 0, "the menu of the pages/ folder is shown"
-    assert page.get_by_test_id("stException").count() == 0
-    assert page.get_by_test_id("stAlert").count() == 0
+    expect(page.get_by_test_id("stSidebarNav")).to_have_count(0)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
 
 
 # The order of these tests matters: the first is the first request that the server ever gets.
@@ -85,7 +85,7 @@ def test_the_navigation_leads_there_and_back(page, address, traffic):
     see(page.get_by_role("img", name=RESULT))
     page.go_back()
     see(page.get_by_role("heading", name="ConvNet Explorer"))
-    see(page.locator(IDLE))
+    settle(page)
     assert_shell(page)
 
 

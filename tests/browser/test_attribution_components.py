@@ -8,7 +8,8 @@ import attribution_page
 import numpy as np
 import pytest
 from attribution_page import receipt
-from conftest import BUSY, IDLE, see
+from conftest import BUSY, becomes, see, settle
+from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
 from explorer import figures
@@ -82,10 +83,10 @@ def test_every_number_of_a_cell_is_the_receipts(open_case, per_cell):
     for line, kind, row, col in ((2, "map", 5, 3), (6, "product", 12, 13), ("shown", "total", 0, 0)):
         point_at(page, line, kind, row, col)
         at = (row, col)
-        assert numbers(page, "map") == [each.map[at] for each in drawn.lines]
-        assert numbers(page, "weight") == [np.float32(each.weights[at]) for each in drawn.lines]
-        assert numbers(page, "product") == [*(each.product[at] for each in drawn.lines), drawn.rest[at]]
-        assert numbers(page, "total") == [*drawn.running[(slice(None), *at)], drawn.shown[at]]
+        becomes([each.map[at] for each in drawn.lines], numbers, page, "map")
+        becomes([np.float32(each.weights[at]) for each in drawn.lines], numbers, page, "weight")
+        becomes([*(each.product[at] for each in drawn.lines), drawn.rest[at]], numbers, page, "product")
+        becomes([*drawn.running[(slice(None), *at)], drawn.shown[at]], numbers, page, "total")
         values = [value for _, value in terms(page)]
         assert values == [*numbers(page, "product"), drawn.running[(-1, *at)], drawn.shown[at]]
         assert sum(values[:9]) == pytest.approx(drawn.total[at], abs=1e-6)
@@ -154,7 +155,7 @@ def test_signed_maps_are_shown_signed(open_case):
 
 def test_the_keyboard_moves_the_cell(open_case):
     page = open_case()
-    assert page.locator(".tile[tabindex='0']").count() == 1
+    expect(page.locator(".tile[tabindex='0']")).to_have_count(1)
     point_at(page, 3, "total", 6, 6)
     page.mouse.down()
     page.mouse.up()
@@ -173,8 +174,8 @@ def test_the_keyboard_moves_the_cell(open_case):
 def test_a_row_lights_its_own_term(open_case):
     page = open_case()
     point_at(page, 8, "product", 5, 3)
-    assert page.locator(".sentence .lit").all_text_contents() == ["+ rest 0.014"]
-    assert page.locator(".entry.lit .who strong").inner_text() == "1,272 other channels together"
+    expect(page.locator(".sentence .lit")).to_have_text(["+ rest 0.014"])
+    expect(page.locator(".entry.lit .who strong")).to_have_text("1,272 other channels together")
     page.mouse.move(2, 2)
     page.locator(".sentence .lit").wait_for(state="detached")
 
@@ -182,15 +183,15 @@ def test_a_row_lights_its_own_term(open_case):
 def test_it_opens_at_the_brightest_cell_and_keeps_the_persons_own(open_case):
     page = open_case()
     row, col = np.unravel_index(receipt().shown.argmax(), (14, 14))
-    assert page.get_by_test_id("ledger-cell").inner_text() == f"row {row}, column {col}"
+    expect(page.get_by_test_id("ledger-cell")).to_have_text(f"row {row}, column {col}")
     point_at(page, 2, "map", 5, 3)
     run_again(page)
-    assert page.get_by_test_id("ledger-cell").inner_text() == "row 5, column 3"
+    expect(page.get_by_test_id("ledger-cell")).to_have_text("row 5, column 3")
     page.get_by_label("Seed").fill("4")
     page.get_by_label("Seed").press("Enter")
     see(page.locator(f".last .number[data-value='{receipt(seed=4).shown[5, 3]}']"))
-    assert numbers(page, "map") == [line.map[5, 3] for line in receipt(seed=4).lines]
-    assert page.get_by_test_id("ledger-cell").inner_text() == "row 5, column 3"
+    becomes([line.map[5, 3] for line in receipt(seed=4).lines], numbers, page, "map")
+    expect(page.get_by_test_id("ledger-cell")).to_have_text("row 5, column 3")
 
 
 def test_the_equality_is_told(open_case):
@@ -210,7 +211,7 @@ def test_large_maps_say_that_they_are_averages(open_case):
     drawn = receipt(rows=100, cols=60, per_cell=True, lines=2)
     point_at(page, 1, "product", 30, 20, shape=(50, 30))
     assert numbers(page, "product")[1] == pytest.approx(drawn.lines[1].product[60:62, 40:42].mean(), abs=1e-6)
-    assert numbers(page, "weight") == []
+    becomes([], numbers, page, "weight")
     assert [text.count("×") for text, _ in terms(page)] == [0] * 5
     assert "average of 2 × 2" in page.get_by_test_id("ledger-caption").inner_text()
 
@@ -282,20 +283,20 @@ def stroke(page, *cells, steps=2):
 def test_a_quick_stroke_has_no_gaps_and_reaches_python_once(open_case):
     page = open_case(view="painter")
     stroke(page, (4, 2), (4, 11))
-    assert covered(page) == ACROSS
+    becomes(ACROSS, covered, page)
     python_has(page, ACROSS, 1)
-    assert page.get_by_test_id("painted").inner_text() == "10 of 196 cells covered"
+    expect(page.get_by_test_id("painted")).to_have_text("10 of 196 cells covered")
     run_again(page)
-    assert covered(page) == ACROSS
+    becomes(ACROSS, covered, page)
     python_has(page, ACROSS, 1)
 
 
 def test_a_stroke_that_begins_on_a_covered_cell_clears(open_case):
     page = open_case(view="painter", painted=ACROSS)
-    assert covered(page) == ACROSS
+    becomes(ACROSS, covered, page)
     stroke(page, (4, 5), (4, 8), (7, 8))
     left = [[4, col] for col in (2, 3, 4, 9, 10, 11)]
-    assert covered(page) == left
+    becomes(left, covered, page)
     python_has(page, left, 1)
 
 
@@ -344,7 +345,7 @@ def test_strokes_stay_on_a_page_that_never_keeps_them_until_the_picture_is_anoth
     python_has(page, ACROSS, 1)
     run_again(page)
     python_has(page, ACROSS, 1)
-    assert covered(page) == ACROSS
+    becomes(ACROSS, covered, page)
     page.get_by_role("button", name="Clear").click()
     python_has(page, [], 2)
     stroke(page, (4, 2), (4, 11))
@@ -366,19 +367,19 @@ def test_strokes_made_while_python_is_busy_are_all_kept(open_case):
     first = [[1, 1], [1, 2], [1, 3]]
     python_has(page, first, 1)  # what Python says of the first stroke arrives in the middle of the second
     wanted = [*first, [5, 1], [5, 2], [5, 3]]
-    assert covered(page) == wanted
-    see(page.locator(IDLE))
+    becomes(wanted, covered, page)
+    settle(page)
     page.mouse.up()
     see(page.locator(BUSY))
     stroke(page, (9, 1))
     python_has(page, [*wanted, [9, 1]], 3)
-    assert covered(page) == [*wanted, [9, 1]]
+    becomes([*wanted, [9, 1]], covered, page)
 
 
 def test_the_keyboard_paints_and_the_button_clears(open_case):
     page = open_case(view="painter")
     clear = page.get_by_role("button", name="Clear")
-    assert clear.is_disabled()
+    expect(clear).to_be_disabled()
     board = page.get_by_role("application", name="Paint over a cat: 14 × 14 cells")
     board.focus()
     page.keyboard.press("ArrowDown")
@@ -386,7 +387,7 @@ def test_the_keyboard_paints_and_the_button_clears(open_case):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Space")
     python_has(page, [[1, 2]], 1)
-    assert page.get_by_test_id("painted").inner_text() == "row 1, column 2 · 1 of 196 cells covered"
+    expect(page.get_by_test_id("painted")).to_have_text("row 1, column 2 · 1 of 196 cells covered")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Space")
     python_has(page, [[1, 2], [1, 3]], 2)
@@ -394,7 +395,7 @@ def test_the_keyboard_paints_and_the_button_clears(open_case):
     python_has(page, [[1, 2]], 3)
     clear.click()
     python_has(page, [], 4)
-    assert covered(page) == []
+    becomes([], covered, page)
 
 
 def test_a_finger_paints_and_the_page_does_not_scroll(new_page, open_case):

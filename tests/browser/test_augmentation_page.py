@@ -9,8 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from conftest import DESKTOP, IDLE, PHONE, fetch, see, watched_pages
+from conftest import DESKTOP, PHONE, becomes, fetch, see, settle, watched_pages
 from PIL import Image
+from playwright.sync_api import expect
 from test_datasets_page import contrast
 
 from explorer import datasets, images
@@ -40,7 +41,7 @@ def visit(page, app, query=""):
     page.set_default_timeout(PATIENCE)
     page.goto(f"{app}/augmentation{query}")
     see(versions(page).nth(15))
-    see(page.locator(IDLE))
+    settle(page)
     return page
 
 
@@ -102,7 +103,7 @@ def shows(page, read, expected):
             break
         page.wait_for_timeout(20)
     assert read(page) == expected
-    see(page.locator(IDLE))
+    settle(page)
 
 
 def link(page):
@@ -161,15 +162,15 @@ def test_the_first_screen_is_the_original_and_sixteen_versions_with_what_was_dra
     original = person.get_by_role("img", name="The original: Chelsea, a cat", exact=True)
     see(original)
     assert fits(person, original.bounding_box())
-    assert versions(person).count() == 16
+    expect(versions(person)).to_have_count(16)
     assert all(fits(person, version.bounding_box()) for version in versions(person).all())
     assert words(person) == said(CHOLLET, CAT)
     shown = pixels(person).astype(float)  # JPEGs
     assert np.abs(shown - CHOLLET.sample(CAT)[0]).mean(axis=(1, 2, 3)).max() < 4
     assert contrast(versions(person).locator(".drawn").first) >= 4.5
-    assert person.get_by_test_id("stAlert").count() == 0
-    assert person.get_by_test_id("stException").count() == 0
-    assert link(person) == {}
+    expect(person.get_by_test_id("stAlert")).to_have_count(0)
+    expect(person.get_by_test_id("stException")).to_have_count(0)
+    becomes({}, link, person)
     ours = urlsplit(app).netloc
     assert not [url for url in asked if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).netloc != ours]
 
@@ -182,11 +183,11 @@ def test_the_rotation_by_keys_turns_every_picture_and_leaves_the_other_words(per
     shows(person, words, said(CHOLLET.but(rotation_range=45), CAT))
     assert [each[1:] for each in words(person)] == other
     assert not set(sources(person)) & set(before)
-    assert link(person) == {"rotation_range": "45"}
+    becomes({"rotation_range": "45"}, link, person)
     for _ in range(5):
         person.keyboard.press("ArrowLeft")  # the slider has kept the focus
     shows(person, sources, before)
-    assert link(person) == {}
+    becomes({}, link, person)
 
 
 def test_again_draws_anew_and_back_brings_the_old_ones_back(person):
@@ -194,10 +195,10 @@ def test_again_draws_anew_and_back_brings_the_old_ones_back(person):
     person.get_by_role("button", name="Again", exact=True).click()
     shows(person, words, said(CHOLLET, CAT, seed=1))
     assert not set(sources(person)) & set(before)
-    assert link(person) == {"seed": "1"}
+    becomes({"seed": "1"}, link, person)
     person.go_back()
     shows(person, sources, before)
-    assert person.get_by_label("Seed", exact=True).input_value() == "0"
+    expect(person.get_by_label("Seed", exact=True)).to_have_value("0")
 
 
 def test_a_click_or_a_key_picks_a_version_and_the_tab_follows(person):
@@ -208,17 +209,17 @@ def test_a_click_or_a_key_picks_a_version_and_the_tab_follows(person):
     assert plain == "none" != ringed
     versions(person).nth(5).click()
     see(person.get_by_role("img", name=overlay.format(6), exact=True))
-    see(person.locator(IDLE))
-    assert picked(person) == [6]
+    settle(person)
+    becomes([6], picked, person)
     person.mouse.move(0, 0)
     assert (ring(versions(person).first), ring(versions(person).nth(5))) == (plain, ringed)
     for key in ("ArrowRight", "ArrowDown", "Enter"):
         person.keyboard.press(key)
     see(person.get_by_role("img", name=overlay.format(11), exact=True))
-    see(person.locator(IDLE))
-    assert picked(person) == [11]
+    settle(person)
+    becomes([11], picked, person)
     assert versions(person).nth(10).evaluate("(each) => each.matches(':focus-visible')"), "the place was lost"
-    assert link(person) == {"version": "11", "tab": "one"}
+    becomes({"version": "11", "tab": "one"}, link, person)
 
 
 def test_every_pixel_of_a_small_picture_is_the_policy_s_own(person):
@@ -231,15 +232,15 @@ def test_every_pixel_of_a_small_picture_is_the_policy_s_own(person):
     shown = pixels(person)
     np.testing.assert_array_equal(shown[:, ::4, ::4], HEAVY.sample(DIGIT)[0])
     np.testing.assert_array_equal(shown, np.kron(shown[:, ::4, ::4], np.ones((1, 4, 4, 1), np.uint8)))
-    assert person.get_by_role("slider", name="Rotation °").get_attribute("aria-valuetext") == "60"
-    assert link(person) == {"image": "digit", "preset": "heavy", "version": "11", "tab": "one"}
+    expect(person.get_by_role("slider", name="Rotation °")).to_have_attribute("aria-valuetext", "60")
+    becomes({"image": "digit", "preset": "heavy", "version": "11", "tab": "one"}, link, person)
 
 
 def test_another_person_s_link_shows_the_same_and_then_each_has_their_own(person, app, new_page):
     before = sources(person)
     other = visit(new_page(), app, f"?{urlsplit(person.url).query}")
-    assert other.get_by_test_id("stAlert").count() == 0
-    assert sources(other) == before
+    expect(other.get_by_test_id("stAlert")).to_have_count(0)
+    becomes(before, sources, other)
     assert picked(other) == picked(person) == [11]
     other.get_by_role("button", name="Again", exact=True).click()
     shows(other, words, said(HEAVY, DIGIT, seed=1))
@@ -247,10 +248,10 @@ def test_another_person_s_link_shows_the_same_and_then_each_has_their_own(person
     shows(other, words, said(HEAVY, MINE, seed=1))
     versions(person).nth(2).click()
     shows(person, picked, [3])
-    assert sources(person) == before
-    assert picked(other) == [11]
-    assert person.get_by_label("Seed", exact=True).input_value() == "0"
-    assert person.get_by_text("theirs.png").count() == 0
+    becomes(before, sources, person)
+    becomes([11], picked, other)
+    expect(person.get_by_label("Seed", exact=True)).to_have_value("0")
+    expect(person.get_by_text("theirs.png")).to_have_count(0)
 
 
 def test_an_own_picture_is_changed_and_a_broken_one_says_so_and_changes_nothing(person):
@@ -264,8 +265,8 @@ def test_an_own_picture_is_changed_and_a_broken_one_says_so_and_changes_nothing(
     error = person.get_by_test_id("stSidebar").get_by_test_id("stAlert")
     see(error)
     assert re.search(r"[A-Z][^.]+\.$", error.inner_text())
-    see(person.locator(IDLE))
-    assert sources(person) == before
+    settle(person)
+    becomes(before, sources, person)
     assert link(person)["image"] == "own"
 
 
@@ -293,7 +294,7 @@ def test_mixup_blends_a_dataset_s_pictures_and_says_both_labels(person):
     person.keyboard.press("End")
     marks = versions(person).locator(".mark")
     see(marks.filter(has_text="+").first)
-    see(person.locator(IDLE))
+    settle(person)
     person.keyboard.press("Escape")
     assert link(person)["mixup"] == "2"
     train = datasets.load("shapes").train
@@ -325,8 +326,8 @@ def test_change_its_mind_marks_what_the_network_no_longer_says_and_where_it_look
     answers = grid(person, "What the network says").get_by_role("option")
     see(answers.nth(15), WAKING)
     see(person.get_by_text("Each map is for the class that the network says"), WAKING)
-    see(person.locator(IDLE))
-    assert link(person) == {"preset": "heavy", "tab": "consequence"}
+    settle(person)
+    becomes({"preset": "heavy", "tab": "consequence"}, link, person)
     marks = answers.locator(".mark").all_inner_texts()
     assert all(re.fullmatch(r"[✓✗] \D+ \d+%", mark) for mark in marks)
     tones = answers.evaluate_all("(found) => found.map((each) => each.dataset.tone)")
@@ -340,11 +341,11 @@ def test_change_its_mind_marks_what_the_network_no_longer_says_and_where_it_look
         assert contrast(mark) >= 4.5
     see(person.get_by_role("img", name=re.compile("^the original · Egyptian cat")))
     looked_at = tones[0] == "good"  # the picked version has its map as well
-    assert person.get_by_role("img", name=re.compile(r"^version \d+ · ")).count() == min(7, changed) + looked_at
+    expect(person.get_by_role("img", name=re.compile(r"^version \d+ · "))).to_have_count(min(7, changed) + looked_at)
     worst = tones.index("bad")
     answers.nth(worst).click()
     shows(person, picked, [worst + 1])
-    assert answers.nth(worst).get_attribute("aria-selected") == "true"
+    expect(answers.nth(worst)).to_have_attribute("aria-selected", "true")
 
 
 def test_mirrored_letters_are_warned_of_with_a_b_that_became_a_d(person):
@@ -352,7 +353,7 @@ def test_mirrored_letters_are_warned_of_with_a_b_that_became_a_d(person):
     choose(person, "Mirror only")
     person.get_by_role("button", name="Do labels survive?").click()
     see(person.get_by_text(re.compile("^In threes: ")), WAKING)
-    see(person.locator(IDLE))
+    settle(person)
     see(person.get_by_test_id("stAlertContentWarning").get_by_text(re.compile("“[bd]” became “[bd]”")))
     told = grid(person, "Pictures before and after").get_by_role("option")
     marks = told.locator(".mark").all_inner_texts()
@@ -388,6 +389,6 @@ def test_on_a_phone_there_are_two_columns_and_every_tab_and_dark_is_readable(new
     ):
         phone.get_by_role("tab", name=tab).tap()
         see(shown)
-        see(phone.locator(IDLE))
+        settle(phone)
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390
         assert phone.get_by_test_id("stMain").evaluate("(each) => each.scrollWidth") <= 390

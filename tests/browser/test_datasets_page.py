@@ -8,8 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from conftest import BUSY, DESKTOP, IDLE, PHONE, ROOT, see, watched_pages
+from conftest import BUSY, DESKTOP, PHONE, ROOT, becomes, see, settle, watched_pages
 from PIL import Image
+from playwright.sync_api import expect
 
 PICKED = re.compile("^The picked picture: ")
 FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
@@ -68,7 +69,7 @@ def packed(files):
 def visit(page, address, query=""):
     page.goto(f"{address}/datasets{query}")
     see(page.get_by_role("img", name=PICKED))
-    see(page.locator(IDLE))
+    settle(page)
     return page
 
 
@@ -140,8 +141,8 @@ def test_the_first_screen_is_a_column_for_each_class_and_all_of_it_is_ours(perso
     visit(person, address)
     see(person.locator(".strip .column[data-drawn]").nth(9))
     assert time.monotonic() - started < 15
-    assert heads(person) == FASHION
-    assert person.locator(".strip .tile").count() == 50
+    becomes(FASHION, heads, person)
+    expect(person.locator(".strip .tile")).to_have_count(50)
     box = tile(person, 9, 4).bounding_box()
     assert box["x"] + box["width"] <= DESKTOP["width"]
     assert box["y"] + box["height"] <= DESKTOP["height"]
@@ -153,9 +154,9 @@ def test_the_first_screen_is_a_column_for_each_class_and_all_of_it_is_ours(perso
     assert min(inked) > 20, "a tile is blank"
     assert not person.locator(".strip .threads-all").get_attribute("d")
     see(person.get_by_role("img", name="The picked picture: T-shirt/top · "))
-    assert person.get_by_test_id("stAlert").count() == 0
-    assert person.get_by_test_id("stException").count() == 0
-    assert link(person) == {}
+    expect(person.get_by_test_id("stAlert")).to_have_count(0)
+    expect(person.get_by_test_id("stException")).to_have_count(0)
+    becomes({}, link, person)
     ours = urlsplit(address).netloc
     assert not [
         url for url in requested if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).netloc != ours
@@ -192,11 +193,11 @@ def test_a_click_on_a_head_opens_the_class_and_another_person_s_link_shows_the_s
     person.locator(".strip button.head[data-path='class 4']").click()
     sheet = person.locator(".channel-grid[data-drawn] [data-channel]")
     see(sheet.nth(71))
-    assert sheet.count() == 72
+    expect(sheet).to_have_count(72)
     person.get_by_label("Page", exact=True).fill("3")
     person.keyboard.press("Enter")
     wait_for_link(person, {"class": "Coat", "page": "3"})
-    see(person.locator(IDLE))
+    settle(person)
     see(sheet.nth(71))
     sheet.nth(5).click()
     place = sheet.nth(5).get_attribute("data-channel")
@@ -219,26 +220,26 @@ def test_an_uploaded_zip_with_hostile_names_is_text_everywhere(person, address, 
         packed((f"{name}/{n}.png", picture(20 * k + n)) for k, name in enumerate(names) for n in range(20)),
     )
     summary(person, "70 train · 15 validation · 15 test · 5 classes · 24 × 24 pixels, colour")
-    see(person.locator(IDLE))
-    assert heads(person) == sorted(names)
+    settle(person)
+    becomes(sorted(names), heads, person)
     see(person.get_by_role("img", name=f"The picked picture: {min(names)} · "))
     tile(person, sorted(names).index(HOSTILE), 1).click()
     see(person.get_by_text(f"{HOSTILE} · {HOSTILE}/"))
     for tab in ("Colours and sizes", "Copies", "Shortcuts", "Mean pictures"):
         person.get_by_role("tab", name=tab).click()
-        see(person.locator(IDLE))
-        assert person.get_by_test_id("stException").count() == 0
+        settle(person)
+        expect(person.get_by_test_id("stException")).to_have_count(0)
     person.locator(f".strip button.head[data-path='class {sorted(names).index(STARS)}']").click()
     see(person.get_by_text(f"{STARS} · {STARS}/").first)
-    assert person.locator("img[src=x]").count() == 0
+    expect(person.locator("img[src=x]")).to_have_count(0)
     assert "dialog://" not in requested
-    assert person.locator("strong", has_text=re.compile("^b$")).count() == 0
-    assert person.locator(".katex", has_text=re.compile("^x")).count() == 0
+    expect(person.locator("strong", has_text=re.compile("^b$"))).to_have_count(0)
+    expect(person.locator(".katex", has_text=re.compile("^x"))).to_have_count(0)
     wait_for_link(person, {"dataset": "own", "class": STARS, "tab": "means"})
     other = visit(new_page(), address, f"?{urlsplit(person.url).query}")
     see(other.get_by_text(re.compile("its author's own, which a link never carries")))
-    assert heads(other) == FASHION
-    assert other.get_by_text("pets").count() == 0
+    becomes(FASHION, heads, other)
+    expect(other.get_by_text("pets")).to_have_count(0)
 
 
 def test_a_hostile_zip_gives_its_sentence_and_the_page_below_still_works(person, cache, tmp_path):
@@ -251,8 +252,8 @@ def test_a_hostile_zip_gives_its_sentence_and_the_page_below_still_works(person,
     alert = person.get_by_test_id("stAlert").get_by_text(re.compile(r"\.\./\.\./evil\.png"))
     see(alert)
     see(person.get_by_text("Shown below: pets."))
-    see(person.locator(IDLE))
-    assert person.get_by_test_id("stException").count() == 0
+    settle(person)
+    expect(person.get_by_test_id("stException")).to_have_count(0)
     summary(person, "70 train · 15 validation · 15 test")
     tile(person, 0, 2).click()
     see(person.locator(".strip .tile[aria-pressed=true]"))
@@ -267,11 +268,11 @@ def test_an_uploaded_folder_is_read_by_its_class_folders(person, tmp_path):
     (tmp_path / "pets" / "cats" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing more")
     uploader(person, 1).set_input_files(str(tmp_path / "pets"))
     summary(person, re.compile(r"train · \d validation · \d test · 2 classes · 20 × 30 pixels, colour"))
-    see(person.locator(IDLE))
+    settle(person)
     for name, count in (("cats", 8), ("dogs", 6)):
         see(person.get_by_role("button", name=f"{name} · {count} pictures"))
     see(person.get_by_text("1 file was left out"))
-    assert person.get_by_test_id("stAlert").count() == 0
+    expect(person.get_by_test_id("stAlert")).to_have_count(0)
 
 
 def test_reading_shows_its_progress_and_stop_ends_it_and_nothing_is_left(person, cache, tmp_path):
@@ -289,14 +290,14 @@ def test_reading_shows_its_progress_and_stop_ends_it_and_nothing_is_left(person,
     assert len(list((cache / "datasets").glob(".writing-*"))) == 1
     person.get_by_role("button", name="Stop").last.click()
     see(person.get_by_role("button", name="cats · 8 pictures"))
-    see(person.locator(IDLE))
-    assert person.get_by_role("progressbar").count() == 0
+    settle(person)
+    expect(person.get_by_role("progressbar")).to_have_count(0)
     deadline = time.monotonic() + 20  # the pictures that are being decoded come to their end
     while sorted((cache / "datasets").iterdir()) != before and time.monotonic() < deadline:
         person.wait_for_timeout(50)
     person.wait_for_timeout(500)
     assert sorted((cache / "datasets").iterdir()) == before
-    assert person.get_by_test_id("stException").count() == 0
+    expect(person.get_by_test_id("stException")).to_have_count(0)
 
 
 def test_nothing_is_wider_than_a_phone_and_dark_is_readable(new_page, address):

@@ -7,7 +7,8 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import DESKTOP, IDLE, PHONE, see
+from conftest import DESKTOP, PHONE, becomes, see, settle
+from playwright.sync_api import expect
 
 from explorer.ui.feature_options import PER_PAGE
 
@@ -31,7 +32,7 @@ def visit(page, app):
 def drawn(page):
     see(page.locator("[data-testid=glance][data-drawn]"))
     see(page.locator(".channel-grid[data-drawn]"))
-    see(page.locator(IDLE))
+    settle(page)
 
 
 def link(page):
@@ -84,8 +85,8 @@ def test_the_first_screen_is_the_network_from_a_cat_to_its_name_and_all_of_it_is
     page.on("request", lambda request: asked.append(request.url))
     visit()
     columns = page.locator(".glance .base .column")
-    assert columns.count() == 11
-    assert page.locator(".glance .glance-head").count() == 11
+    expect(columns).to_have_count(11)
+    expect(page.locator(".glance .glance-head")).to_have_count(11)
     for part in page.locator(".glance .base .column, .glance .glance-head, .glance .glance-foot").all():
         box = part.bounding_box()
         assert box["x"] >= 0
@@ -99,8 +100,8 @@ def test_the_first_screen_is_the_network_from_a_cat_to_its_name_and_all_of_it_is
     assert len(inked) == 3 + 9 * 10
     assert min(inked) > 2, "a square is blank"
     assert page.get_by_test_id("unit-panel").is_hidden()
-    assert page.get_by_test_id("stAlert").count() == 0
-    assert link(page) == {}
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+    becomes({}, link, page)
     ours = urlsplit(app).netloc
     assert not [url for url in asked if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).netloc != ours]
 
@@ -116,23 +117,23 @@ def test_a_click_on_a_channel_unfolds_it_the_panels_below_follow_and_back_undoes
     paging = {"page": str(turned)} if turned > 1 else {}
     wait_for_link(page, layer="block5c_add", channel=channel, unfolded="1", **paging)
     see(page.get_by_role("img", name=f"Channel {channel} over the picture"))
-    see(page.locator(IDLE))
-    assert chosen_in_grid(page) == [int(channel)]
+    settle(page)
+    becomes([int(channel)], chosen_in_grid, page)
     other = 3 - turned if turned < 3 else 1
     page.get_by_label("Page of maps", exact=True).fill(str(other))
     page.keyboard.press("Enter")
     wait_for_link(page, layer="block5c_add", channel=channel, unfolded="1", **({"page": "2"} if other > 1 else {}))
-    see(page.locator(IDLE))
+    settle(page)
     page.get_by_test_id("unit-fold").click()
     wait_for_link(page, layer="block5c_add", channel=channel, **({"page": "2"} if other > 1 else {}))
-    see(page.locator(IDLE))
+    settle(page)
     assert chosen_in_grid(page) == [], "folding has turned the page"
     page.go_back()
     see(page.get_by_test_id("unit"))
     page.go_back()
     wait_for_link(page, layer="block5c_add", channel=channel, unfolded="1", **paging)
-    assert page.locator(".glance .base [aria-pressed=true]").get_attribute("data-channel") == channel
-    assert page.get_by_role("button", name="Grow this filter").is_visible()
+    expect(page.locator(".glance .base [aria-pressed=true]")).to_have_attribute("data-channel", channel)
+    expect(page.get_by_role("button", name="Grow this filter")).to_be_visible()
     page.go_back()
     see(page.get_by_role("heading", name="stem_relu · ReLU · 112 × 112 × 32"))
     page.get_by_test_id("unit-panel").wait_for(state="hidden")
@@ -153,7 +154,7 @@ def test_an_unfolded_channel_leads_on_to_the_other_pages(visit, button, page_nam
     page.wait_for_url(re.compile(rf"{page_name}\.layer=block4c_add"))
     if page_name == "filters":
         page.wait_for_url(re.compile(r"filters\.channels=7"))
-    see(page.locator(IDLE))
+    settle(page)
     page.go_back()
     wait_for_link(page, layer="block4c_add", channel="7", unfolded="1")
     see(page.get_by_test_id("unit"))
@@ -166,9 +167,9 @@ def test_a_click_in_the_grid_changes_the_channel(visit):
     cell.click()
     see(page.get_by_role("img", name="Channel 17 over the picture"))
     wait_for_link(page, channel="17")
-    see(page.locator(IDLE))
-    assert chosen_in_grid(page) == [17]
-    assert page.get_by_role("heading", name="stem_relu").count() == 1
+    settle(page)
+    becomes([17], chosen_in_grid, page)
+    expect(page.get_by_role("heading", name="stem_relu")).to_have_count(1)
 
 
 def test_a_link_shows_another_person_the_same(visit, new_page):
@@ -190,10 +191,10 @@ def test_each_tab_draws(visit):
     ):
         page.get_by_role("tab", name=tab).click()
         wait_for_link(page, tab=name)  # a click on another tab before that would be lost
-        see(page.locator(IDLE))
+        settle(page)
         if chart:
             see(page.locator(".js-plotly-plot").first)
-        assert page.get_by_test_id("stException").count() == 0
+        expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
 def test_nothing_is_wider_than_a_phone(visit, new_page):

@@ -5,7 +5,8 @@ import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import BUSY, DESKTOP, HERE, IDLE, PHONE, see, watched_pages
+from conftest import BUSY, DESKTOP, HERE, PHONE, becomes, see, settle, watched_pages
+from playwright.sync_api import expect
 
 PATIENCE = 90_000
 """For TensorFlow to wake and the network to load, on a busy machine; in milliseconds."""
@@ -45,7 +46,7 @@ def visit(page, address, query=""):
     page.set_default_timeout(PATIENCE)
     page.goto(f"{address}/filters{query}")
     see(page.get_by_role("button", name="Grow", exact=True))
-    see(page.locator(IDLE))
+    settle(page)
     return page
 
 
@@ -57,7 +58,7 @@ def cells(page, many):
     """The cells of the first grid, which are so many."""
     found = page.locator(".channel-grid").first.locator("[data-channel]")
     see(found.nth(many - 1))
-    assert found.count() == many
+    expect(found).to_have_count(many)
     return found
 
 
@@ -108,7 +109,7 @@ def test_the_first_screen_is_the_atlas_and_all_of_it_is_ours(person, address):
     person.on("request", lambda request: asked.append(request.url))
     visit(person, address)
     see(person.locator(".channel-grid[data-drawn]").nth(ATLAS_ROWS - 1))
-    assert person.locator(".channel-grid").count() == ATLAS_ROWS
+    expect(person.locator(".channel-grid")).to_have_count(ATLAS_ROWS)
     for row in (0, 1, 2):
         box = person.locator(".channel-grid").nth(row).bounding_box()
         assert box["y"] >= 0
@@ -119,9 +120,9 @@ def test_the_first_screen_is_the_atlas_and_all_of_it_is_ours(person, address):
         ".data).size)"
     )
     assert min(inked) > 20, "a row of the atlas is blank"
-    assert person.get_by_test_id("stAlert").count() == 0
-    assert person.get_by_test_id("stException").count() == 0
-    assert link(person) == {}
+    expect(person.get_by_test_id("stAlert")).to_have_count(0)
+    expect(person.get_by_test_id("stException")).to_have_count(0)
+    becomes({}, link, person)
     ours = urlsplit(address).netloc
     assert not [url for url in asked if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).netloc != ours]
 
@@ -132,20 +133,20 @@ def test_a_click_in_the_atlas_grows_that_channel_on_the_page(person, address, st
     before = count(steps)
     cell.click()
     see(person.get_by_role("img", name=f"What has grown: channel {channel}"))
-    see(person.locator(IDLE))
+    settle(person)
     assert count(steps) == before + 65  # the start and 64 steps
-    assert link(person) == {"layer": "block2a_expand_relu", "channels": channel}
-    assert person.get_by_role("button", name="Stop").count() == 0
+    becomes({"layer": "block2a_expand_relu", "channels": channel}, link, person)
+    expect(person.get_by_role("button", name="Stop")).to_have_count(0)
 
 
 def test_grow_grows_and_a_click_in_the_grid_looks_closer(person, address):
     visit(person, address, QUICK)
     grow(person)
     see(person.get_by_role("img", name="What channel 0 looks for"))
-    see(person.locator(IDLE))  # the grid is drawn anew once the growth has ended
+    settle(person)  # the grid is drawn anew once the growth has ended
     cells(person, 4).and_(person.locator("[data-channel='2']")).click()
     see(person.get_by_role("img", name="What channel 2 looks for"))
-    assert person.get_by_test_id("stException").count() == 0
+    expect(person.get_by_test_id("stException")).to_have_count(0)
 
 
 def test_another_person_s_link_shows_what_has_grown_without_a_step(person, address, new_page, steps):
@@ -164,8 +165,8 @@ def test_each_tab_draws(person):
     ):
         person.get_by_role("tab", name=tab).click()
         see(seen)
-        see(person.locator(IDLE))
-        assert person.get_by_test_id("stException").count() == 0
+        settle(person)
+        expect(person.get_by_test_id("stException")).to_have_count(0)
 
 
 def test_it_grows_live_and_stop_ends_it_within_a_frame(person, address, steps):
@@ -212,7 +213,7 @@ def test_another_page_ends_it_and_what_has_grown_is_there_on_the_way_back(person
 
 def test_a_closed_tab_ends_it(new_page, address, steps):
     page = visit(new_page(), address, FASTER)
-    assert page.get_by_text(re.compile("Stopped at step")).count() == 0, "another person's unfinished growth is shown"
+    expect(page.get_by_text(re.compile("Stopped at step"))).to_have_count(0)
     grow(page)
     see(page.locator(BUSY))
     steps_made(steps, 2)

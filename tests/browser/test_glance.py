@@ -14,7 +14,8 @@ import glance_page
 import keras
 import numpy as np
 import pytest
-from conftest import DESKTOP, IDLE, PHONE, see, watched_pages
+from conftest import DESKTOP, PHONE, becomes, see, settle, watched_pages
+from playwright.sync_api import expect
 from test_training_page import end_runs
 
 from explorer import overview, training
@@ -115,7 +116,7 @@ def visit(person, server):
 
 def drawn(page):
     see(page.locator("[data-testid=glance][data-drawn]"))
-    see(page.locator(IDLE))
+    settle(page)
 
 
 def tile(page, path, channel):
@@ -593,13 +594,13 @@ def test_keys_lead_from_channel_to_channel_unfold_look_around_and_fold(visit):
     page.keyboard.press("ArrowRight")
     assert focused(page).startswith("convolution_1:")
     page.keyboard.press("Home")
-    assert focused(page) == "rescaling:0"
+    becomes("rescaling:0", focused, page)
     tile(page, "convolution_1", channels["convolution_1"][0]).focus()
     page.keyboard.press("ArrowDown")
-    assert focused(page) == f"convolution_1:{channels['convolution_1'][1]}"
+    becomes(f"convolution_1:{channels['convolution_1'][1]}", focused, page)
     assert lit(page)["base"] < 0.5
     page.keyboard.press("ArrowRight")
-    assert focused(page) == f"max_pooling_1:{channels['max_pooling_1'][1]}"
+    becomes(f"max_pooling_1:{channels['max_pooling_1'][1]}", focused, page)
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
     shown = unit(page, "convolution_1", channels["convolution_1"][1])
@@ -615,7 +616,7 @@ def test_keys_lead_from_channel_to_channel_unfold_look_around_and_fold(visit):
     assert [int(shown.get_attribute(f"data-{axis}")) for axis in ("row", "col")] == moved
     page.keyboard.press("Escape")
     page.get_by_test_id("unit-panel").wait_for(state="hidden")
-    assert focused(page) == f"convolution_1:{channels['convolution_1'][1]}"
+    becomes(f"convolution_1:{channels['convolution_1'][1]}", focused, page)
     page.wait_for_url(lambda url: "unfolded" not in url)
 
 
@@ -646,7 +647,7 @@ def test_a_pointer_on_a_map_looks_elsewhere_a_click_pins_play_slides_the_window_
     page.mouse.up()
     point(7, 1)
     assert place() == [2, 9]
-    assert shown.get_attribute("data-pinned") == "true"
+    expect(shown).to_have_attribute("data-pinned", "true")
     shown.get_by_test_id("unit-play").click()
     see(shown.locator("xpath=self::*[@data-playing='true']"))
     page.wait_for_timeout(200)
@@ -657,6 +658,15 @@ def test_a_pointer_on_a_map_looks_elsewhere_a_click_pins_play_slides_the_window_
     page.get_by_test_id("unit-panel").wait_for(state="hidden")
 
 
+def marks_in_the_row(shown):
+    """Which of the 576 numbers are coloured in the strip, by where their marks are."""
+    strip = shown.get_by_test_id("unit-flat-strip")
+    bar = strip.locator("rect").first
+    top, height = (float(bar.get_attribute(name)) for name in ("y", "height"))
+    paths = "".join(each.get_attribute("d") for each in strip.locator("g path").all())
+    return [round((float(y) - top) / height * 576 - 0.5) for y in re.findall(r"M[\d.]+,([\d.]+)", paths)]
+
+
 def test_a_dense_layer_behind_maps_is_told_map_by_map_and_each_cell_has_its_place_in_the_row(visit):
     page = visit("grey")
     _, run = network("grey")
@@ -665,7 +675,7 @@ def test_a_dense_layer_behind_maps_is_told_map_by_map_and_each_cell_has_its_plac
     shown = unit(page, "dense_1", channel)
     grown(shown)
     maps = shown.get_by_test_id("unit-flat-map")  # three squares a line: map, weights, products
-    assert maps.count() == 3 * 6
+    expect(maps).to_have_count(3 * 6)
     page.locator(".unit-body").focus()
     box = maps.nth(4).bounding_box()
     page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.1 * box["height"])
@@ -676,6 +686,10 @@ def test_a_dense_layer_behind_maps_is_told_map_by_map_and_each_cell_has_its_plac
     call = run.calls["dense_1"]
     close(cell["value"], call.given()[cell["number"]], call.given())
     close(cell["weight"], np.asarray(call.layer.kernel)[cell["number"], channel], 1)
+    assert sorted(marks_in_the_row(shown)) == sorted(
+        cell * 64 + plane["channel"] for plane in found["planes"] for cell in range(9)
+    )
+    assert shown.get_by_test_id("unit-flat-fan").get_attribute("d").count("M") == 9
     page.locator(".unit-body").press("ArrowDown")
     assert read(page, "dense_1", channel)["cell"]["number"] == (3 + 2) * 64 + second
     assert shown.get_by_test_id("unit-keras").text_content().endswith("✓")
@@ -713,14 +727,14 @@ def test_two_quick_clicks_unfold_the_second_and_a_quick_escape_stays_with_what_w
     tile(page, "convolution_3", second).dispatch_event("click")
     grown(unit(page, "convolution_3", second))
     page.wait_for_url(lambda url: "convolution_3" in url)
-    see(page.locator(IDLE))
+    settle(page)
     tile(page, "convolution_1", first).dispatch_event("click")
     grown(unit(page, "convolution_1", first))
     page.keyboard.press("Escape")
     page.get_by_test_id("glance").get_by_test_id("unit-fold").dispatch_event("click")
     page.get_by_test_id("unit-panel").wait_for(state="hidden")
     page.wait_for_url(lambda url: "unfolded" not in url)
-    see(page.locator(IDLE))
+    settle(page)
     found = parameters(page)
     assert found.get("layer", "convolution_1") == "convolution_1"
     assert found["channel"] == str(first)
@@ -732,16 +746,16 @@ def test_a_quick_click_back_into_the_layer_of_before_stays_with_its_channel(visi
     tile(page, "convolution_1", first).dispatch_event("click")
     grown(unit(page, "convolution_1", first))
     page.wait_for_url(lambda url: f"channel={first}&" in f"{url}&")
-    see(page.locator(IDLE))
+    settle(page)
     tile(page, "convolution_3", between).dispatch_event("click")
     see(unit(page, "convolution_3", between))
     tile(page, "convolution_1", back).dispatch_event("click")  # the browser's list of layers still says convolution_1
     grown(unit(page, "convolution_1", back))
     page.wait_for_url(lambda url: f"channel={back}&" in f"{url}&")
-    see(page.locator(IDLE))
+    settle(page)
     page.wait_for_timeout(300)
     assert parameters(page)["channel"] == str(back)
-    assert unit(page, "convolution_1", back).is_visible()
+    expect(unit(page, "convolution_1", back)).to_be_visible()
 
 
 def test_a_finger_unfolds_looks_elsewhere_and_folds_and_the_phone_does_not_scroll_sideways(visit, new_page):
@@ -777,10 +791,10 @@ def test_play_goes_on_when_what_it_plays_is_drawn_anew(visit):
     before = int(shown.get_attribute("data-row"))
     for _ in range(2):
         page.get_by_test_id("glance-notes").click()
-        assert play.get_attribute("aria-pressed") == "true"
+        expect(play).to_have_attribute("aria-pressed", "true")
         assert int(shown.get_attribute("data-row")) >= before
     play.click()
-    assert play.get_attribute("aria-pressed") == "false"
+    expect(play).to_have_attribute("aria-pressed", "false")
 
 
 def test_notes_can_be_switched_off_and_on(visit):
@@ -791,18 +805,18 @@ def test_notes_can_be_switched_off_and_on(visit):
     switch = page.get_by_test_id("glance-notes")
     for pressed in ("false", "true"):
         switch.click()
-        assert switch.get_attribute("aria-pressed") == pressed
+        expect(switch).to_have_attribute("aria-pressed", pressed)
         assert bool(notes.count()) == (pressed == "true")
     page.keyboard.press("Escape")
     page.get_by_test_id("unit-panel").wait_for(state="hidden")
     see(page.locator(".note-of-glance").first)
     switch.click()
-    assert page.locator(".note-of-glance").count() == 0
+    expect(page.locator(".note-of-glance")).to_have_count(0)
     page.wait_for_url(re.compile(r"feature_maps\.notes=0"))
     page.goto(page.url + "&network=grey&alone=1")
     drawn(page)
-    assert switch.get_attribute("aria-pressed") == "false"
-    assert page.locator(".note-of-glance").count() == 0
+    expect(switch).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".note-of-glance")).to_have_count(0)
 
 
 # Words, files, names
@@ -879,7 +893,7 @@ def test_names_that_would_be_markup_are_shown_as_text(visit):
     shown = unfold(page, "c>d", number)
     assert {bar["name"] for bar in shown["softmax"]} == set(names)
     Expected("hostile", "c>d", number).agrees(shown)
-    assert page.locator("[data-testid=glance] :is(img, script)").count() == 0
+    expect(page.locator("[data-testid=glance] :is(img, script)")).to_have_count(0)
     assert page.title() not in ("1", "2")
 
 
@@ -895,7 +909,7 @@ def test_a_stage_unfolds_and_folds_and_the_page_stays_where_it_is(visit):
     page.locator(".glance .fold[data-do=open][data-group='3']").click()
     see(page.locator(".glance .fold[data-do=close][data-group='3']"))
     page.wait_for_url(lambda url: "opened=3" in url)  # the picture is there first, then the page with its link
-    see(page.locator(IDLE))
+    settle(page)
     assert parameters(page)["opened"] == "3"
     assert not {"layer", "channel", "page"} & set(parameters(page)), "nobody has chosen a channel yet"
     after = columns.evaluate_all("(found) => found.map((each) => each.dataset.id)")
@@ -903,11 +917,11 @@ def test_a_stage_unfolds_and_folds_and_the_page_stays_where_it_is(visit):
     assert main.evaluate("(each) => each.scrollTop") == 90
     page.locator(".glance .fold[data-do=open][data-group='3.1']").press("Enter")
     see(page.locator(".glance .fold[data-do=close][data-group='3.1']"))
-    assert columns.count() == len(before) + 4
-    see(page.locator(IDLE))
+    expect(columns).to_have_count(len(before) + 4)
+    settle(page)
     page.locator(".glance .fold[data-do=close][data-group='3']").click()
     see(page.locator(".glance .fold[data-do=open][data-group='3']"))
-    see(page.locator(IDLE))
+    settle(page)
     assert columns.evaluate_all("(found) => found.map((each) => each.dataset.id)") == before
     assert main.evaluate("(each) => each.scrollTop") == 90
 
@@ -919,7 +933,7 @@ def test_the_sums_of_a_folded_stage_lead_into_it(visit):
     see(page.locator(".glance .fold[data-do=close][data-group='5']"))
     grown(unit(page, "block5c_add", 3))
     page.wait_for_url(lambda url: "opened=5" in url)
-    see(page.locator(IDLE))
+    settle(page)
     paths = page.locator(".glance .base .tile").evaluate_all("(found) => found.map((each) => each.dataset.path)")
     assert {"block5b_add", "block5c_add"} <= set(paths)
     page.get_by_test_id("unit-open").click()  # what the addition adds to that is one stage further in
@@ -932,8 +946,8 @@ def test_a_layer_without_a_column_is_looked_at_below_and_nothing_is_unfolded(vis
     see(page.get_by_role("heading", name="block3b_expand_conv"))
     see(page.get_by_role("img", name="Channel 5 over the picture"))
     assert page.get_by_test_id("unit-panel").is_hidden()
-    assert page.locator(".glance .base [aria-pressed=true]").count() == 0
-    assert page.locator(".glance .base .column").count() == 11
+    expect(page.locator(".glance .base [aria-pressed=true]")).to_have_count(0)
+    expect(page.locator(".glance .base .column")).to_have_count(11)
 
 
 def test_branches_stand_one_below_the_other(visit):
@@ -995,11 +1009,11 @@ def test_a_run_that_still_trains_is_drawn_anew_when_an_epoch_is_over(visit):
         classes = page.locator(".glance .base .column").last.locator(".tile")
         said = classes.evaluate_all(SAID)
         page.wait_for_function(f"([root, before]) => ({SPRITES})(root)[1] !== before", arg=[root(page), images[1]])
-        see(page.locator(IDLE))
+        settle(page)
         assert read(page, "convolution_1", 3)["sum"] != shown["sum"]
         assert sprites(page)[0] == images[0]  # the picture is the same
         assert classes.evaluate_all(SAID) != said
-        assert unit(page, "convolution_1", 3).is_visible()
+        expect(unit(page, "convolution_1", 3)).to_be_visible()
     finally:
         end_runs([run])
 

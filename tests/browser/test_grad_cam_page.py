@@ -5,7 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from conftest import DESKTOP, IDLE, PHONE, see
+from conftest import DESKTOP, PHONE, becomes, see, settle
+from playwright.sync_api import expect
 
 from explorer import images
 from explorer.attribution import explain, receipt
@@ -29,7 +30,7 @@ def visit(page, app):
         at.set_default_timeout(PATIENCE)
         at.goto(f"{app}/grad_cam{query}")
         see(at.get_by_role("img", name=re.compile("^Heatmap: ")))
-        see(at.locator(IDLE))
+        settle(at)
         return at
 
     return start
@@ -56,9 +57,9 @@ def test_the_first_screen_is_the_cat_its_heatmap_and_the_raw_map_and_all_of_it_i
         box = page.get_by_role("img", name=name).bounding_box()
         assert box["y"] >= 0
         assert box["y"] + box["height"] <= DESKTOP["height"]
-    assert page.get_by_text("Egyptian cat · 38.5%").is_visible()
-    assert page.get_by_test_id("stAlert").count() == 0
-    assert link(page) == {}
+    expect(page.get_by_text("Egyptian cat · 38.5%")).to_be_visible()
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+    becomes({}, link, page)
     ours = urlsplit(app).netloc
     assert not [url for url in asked if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).netloc != ours]
 
@@ -93,7 +94,7 @@ def test_a_painted_part_moves_score_and_map_and_clear_brings_them_back(page, vis
     page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.35 * box["height"], steps=12)
     page.mouse.up()
     see(page.get_by_role("img", name="The heatmap of the changed picture"))
-    see(page.locator(IDLE))
+    settle(page)
     assert re.fullmatch(r"\d+\.\d%", metric(page, 0))
     assert metric(page, 1) != "9.012"
     page.get_by_role("button", name="Clear").click()

@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 import inspector_page
 import numpy as np
 import pytest
-from conftest import DESKTOP, see
+from conftest import DESKTOP, becomes, see
 from inspector_page import picture
+from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
 SOBEL = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
@@ -154,16 +155,16 @@ def test_products_and_sums(bench, case):
     page = choose(bench, **case)
     expected = Expected(picture(*case.get("size", (12, 10)))[:, :, 0], **case)
     rows, cols = expected.shape
-    assert page.get_by_test_id("output-size").inner_text() == f"{rows} × {cols}"
+    expect(page.get_by_test_id("output-size")).to_have_text(f"{rows} × {cols}")
     for row, col in {(0, 0), (rows - 1, cols - 1), (rows // 2, cols // 3), (0, cols - 1)}:
         point(page, row, col)
-        assert position(page) == (row, col)
+        becomes((row, col), position, page)
         patch = expected.patch(row, col)
         np.testing.assert_array_equal(table(page, "pixel"), patch)
         np.testing.assert_array_equal(table(page, "weight"), expected.kernel)
         np.testing.assert_allclose(table(page, "product"), patch * expected.kernel, rtol=1e-12)
-        assert number(page, "sum") == pytest.approx((patch * expected.kernel).sum(), abs=1e-9)
-        assert number(page, "output-value") == pytest.approx(expected.value(row, col), abs=1e-9)
+        becomes(pytest.approx((patch * expected.kernel).sum(), abs=1e-9), number, page, "sum")
+        becomes(pytest.approx(expected.value(row, col), abs=1e-9), number, page, "output-value")
 
 
 def test_starts_with_the_strongest_output_clear_of_the_padding(open_case):
@@ -177,16 +178,16 @@ def test_pooling(bench, kind, size, stride):
     page = choose(bench, pooling=[kind, size, stride], bias=4)
     grid = Expected(picture()[:, :, 0], bias=4).grid()
     rows, cols = ((n - size) // stride + 1 for n in grid.shape)
-    assert page.get_by_test_id("pooled-size").inner_text() == f"{rows} × {cols}"
+    expect(page.get_by_test_id("pooled-size")).to_have_text(f"{rows} × {cols}")
     for row, col in [(0, 0), (rows - 1, cols - 1), (rows // 2, cols // 2)]:
         point(page, row, col, "pooled")
         window = grid[row * stride : row * stride + size, col * stride : col * stride + size]
         value = window.max() if kind == "max" else window.mean()
-        assert number(page, "pooled-value") == pytest.approx(value, abs=1e-9)
+        becomes(pytest.approx(value, abs=1e-9), number, page, "pooled-value")
         r, c = position(page)
         assert window[r - row * stride, c - col * stride] == number(page, "output-value")
         if kind == "max":
-            assert number(page, "output-value") == window.max()
+            becomes(window.max(), number, page, "output-value")
 
 
 def test_channel_switch(bench):
@@ -196,15 +197,15 @@ def test_channel_switch(bench):
         point(page, 4, 5)
         expected = Expected(picture()[:, :, channel])
         np.testing.assert_array_equal(table(page, "pixel"), expected.patch(4, 5))
-        assert number(page, "output-value") == expected.value(4, 5)
+        becomes(expected.value(4, 5), number, page, "output-value")
 
 
 def test_a_window_that_does_not_fit_is_said(bench):
     page = choose(bench, size=[4, 4], padding="valid", kernel=[[1] * 5] * 5)
     see(page.get_by_text("The kernel reaches over more pixels than the picture has"))
-    assert page.get_by_test_id("play").is_disabled()
+    expect(page.get_by_test_id("play")).to_be_disabled()
     choose(page)
-    assert page.get_by_test_id("play").is_enabled()
+    expect(page.get_by_test_id("play")).to_be_enabled()
 
 
 def test_click_pins_and_python_hears(open_case):
@@ -213,11 +214,11 @@ def test_click_pins_and_python_hears(open_case):
     see(answer(page).filter(has_text="stage='convolution', channel=0, row=3, col=4"))
     runs = answer(page).inner_text()
     point(page, 7, 8)
-    assert position(page) == (7, 8)
+    becomes((7, 8), position, page)
     page.mouse.move(2, 2)
     settle(page)
-    assert position(page) == (3, 4)
-    assert answer(page).inner_text() == runs, "pointing reruns nothing"
+    becomes((3, 4), position, page)
+    expect(answer(page)).to_have_text(runs)
     page.mouse.click(*point(page, 3, 4))
     see(answer(page).filter(has_text="Python has None"))
 
@@ -230,9 +231,9 @@ def test_a_rerun_keeps_pin_and_channel(open_case):
     before = number(page, "output-value")
     page.get_by_text("ReLU", exact=True).click()
     see(page.get_by_text("Output after ReLU").first)
-    assert position(page) == (5, 0)
-    assert number(page, "output-value") == max(before, 0)
-    assert number(page, "output-value") == Expected(picture()[:, :, 1], relu=True).value(5, 0)
+    becomes((5, 0), position, page)
+    becomes(max(before, 0), number, page, "output-value")
+    becomes(Expected(picture()[:, :, 1], relu=True).value(5, 0), number, page, "output-value")
 
 
 def test_arrow_keys_move_the_pin_and_keep_the_focus(open_case):
@@ -242,7 +243,7 @@ def test_arrow_keys_move_the_pin_and_keep_the_focus(open_case):
     for key in ["ArrowDown", "ArrowRight", "ArrowRight", "ArrowUp", "ArrowUp"]:
         page.keyboard.press(key)
     settle(page)
-    assert position(page) == (2, 6)
+    becomes((2, 6), position, page)
     see(answer(page).filter(has_text="row=2, col=6"))
     page.keyboard.press("Home")
     see(answer(page).filter(has_text="row=2, col=0"))
@@ -266,25 +267,25 @@ def test_play_slides_and_escape_stops(open_case):
     page.keyboard.press("Escape")
     see(page.get_by_test_id("play").filter(has_text="Play"))
     row, col = position(page)
-    assert number(page, "output-value") == Expected(picture()[:, :, 0]).value(row, col)
+    becomes(Expected(picture()[:, :, 0]).value(row, col), number, page, "output-value")
 
 
 def test_keras_beside_ours(open_case):
     ours = Expected(picture()[:, :, 0]).value(3, 4)
     page = open_case(keras=ours)
-    assert not page.get_by_test_id("keras-says").is_visible()
+    expect(page.get_by_test_id("keras-says")).not_to_be_visible()
     page.mouse.click(*point(page, 3, 4))
     for keras, equal in [(ours + 1e-5, "true"), (ours + 1, "false")]:
         choose(page, keras=keras)
         see(page.locator(f"[data-testid=keras-says][data-equal={equal}]"))
-        assert number(page, "keras-says") == pytest.approx(keras)
+        becomes(pytest.approx(keras), number, page, "keras-says")
     assert "off by 1" in page.get_by_test_id("keras-says").inner_text()
 
 
 def test_input_pixel_and_its_outputs(bench):
     page = choose(bench, padding="valid")
     point(page, 6, 5, "input")
-    assert number(page, "pixel") == picture()[6, 5, 0]
+    becomes(picture()[6, 5, 0], number, page, "pixel")
     assert "used by 9 outputs" in page.get_by_test_id("pixel").inner_text()
     point(page, 0, 0, "input")
     assert "used by 1 output" in page.get_by_test_id("pixel").inner_text()
@@ -299,7 +300,7 @@ def test_touch_on_a_phone(new_page, open_case):
     box = grid.bounding_box()
     phone.touchscreen.tap(box["x"] + box["width"] / 2 + 3, box["y"] + box["height"] / 2 + 3)
     see(answer(phone).filter(has_text="row=6, col=5"))
-    assert number(phone, "output-value") == Expected(picture()[:, :, 0]).value(6, 5)
+    becomes(Expected(picture()[:, :, 0]).value(6, 5), number, phone, "output-value")
 
 
 def test_the_theme_changes_without_a_remount(page, open_case):
@@ -314,7 +315,7 @@ def test_the_theme_changes_without_a_remount(page, open_case):
     assert light != dark
     page.mouse.move(2, 2)
     settle(page)
-    assert position(page) == (3, 4)
+    becomes((3, 4), position, page)
     assert len(page.screenshot()) > 10_000
 
 
@@ -335,7 +336,7 @@ def test_numbers_link_pixel_and_value(page, address):
     cell.hover()
     row, col = int(cell.get_attribute("data-row")), int(cell.get_attribute("data-col"))
     assert int(cell.inner_text()) == pixels[row, col, 2]
-    assert page.get_by_test_id("pixel").get_attribute("data-row") == str(row)
+    expect(page.get_by_test_id("pixel")).to_have_attribute("data-row", str(row))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import numpy as np
 import pytest
-from conftest import DESKTOP, IDLE, fetch, see
+from conftest import DESKTOP, becomes, fetch, see, settle
 from PIL import Image
+from playwright.sync_api import expect
 
 from explorer import convolution, images
 
@@ -47,7 +48,7 @@ def wait_for_pictures(page):
         "each.complete && each.naturalWidth > 0))",
         arg=["as the kernel is given it", RESULT],
     )
-    see(page.locator(IDLE))
+    settle(page)
 
 
 def source(page, name=RESULT):
@@ -67,7 +68,7 @@ def wait_for_another(page, before, name=RESULT):
         "each.naturalWidth > 0 && each.getAttribute('src') !== before)",
         arg=[name, before],
     )
-    see(page.locator(IDLE))
+    settle(page)
 
 
 def link(page):
@@ -168,7 +169,7 @@ def test_a_theme_changed_on_the_way_holds_from_the_next_choice(page, visit):
 
 def test_a_preset_changes_result_and_url_and_back_undoes_it(visit):
     page = visit()
-    assert link(page) == {}
+    becomes({}, link, page)
     first, before = source(page), pixels(page)
     choose(page, "Kernel", "Blur · Box blur")
     wait_for_another(page, first)
@@ -178,9 +179,9 @@ def test_a_preset_changes_result_and_url_and_back_undoes_it(visit):
     page.go_back()
     wait_for_link(page)
     see(page.get_by_text(range_text(correlate(grey("chelsea"), SOBEL))))
-    see(page.locator(IDLE))  # the sidebar is drawn after the pictures
+    settle(page)  # the sidebar is drawn after the pictures
     np.testing.assert_array_equal(pixels(page), before)
-    assert page.get_by_role("combobox", name="Kernel").input_value() == SOBEL_NAME
+    expect(page.get_by_role("combobox", name="Kernel")).to_have_value(SOBEL_NAME)
 
 
 def test_a_copied_url_shows_another_person_the_same(visit, new_page):
@@ -198,8 +199,8 @@ def test_a_copied_url_shows_another_person_the_same(visit, new_page):
     other.goto(page.url)
     wait_for_pictures(other)
     assert link(other) == link(page)
-    assert other.get_by_role("combobox", name="Kernel").input_value() == "Edges · Outline"
-    assert other.get_by_role("radio", name="A cup of coffee").get_attribute("aria-checked") == "true"
+    expect(other.get_by_role("combobox", name="Kernel")).to_have_value("Edges · Outline")
+    expect(other.get_by_role("radio", name="A cup of coffee")).to_have_attribute("aria-checked", "true")
     np.testing.assert_array_equal(pixels(other), pixels(page))
     np.testing.assert_array_equal(pixels(other, INPUT), pixels(page, INPUT))
 
@@ -215,7 +216,7 @@ def test_a_hostile_url_is_answered_with_notes_and_runs_nothing(page, visit):
         assert f"The link's value for “{name}” cannot be used" in said
     assert "choices that this page does not have" in said
     see(page.get_by_text("300 × 451 → 300 × 451 × 1"))
-    assert page.get_by_test_id("stMain").locator("script, img[src=x]").count() == 0
+    expect(page.get_by_test_id("stMain").locator("script, img[src=x]")).to_have_count(0)
     wait_for_link(page)
     see(page.get_by_text(range_text(correlate(grey("chelsea"), SOBEL))))
 
@@ -243,7 +244,7 @@ def test_compare_a_click_on_a_preset_takes_it(visit):
     before = source(page)
     page.get_by_role("tab", name="Compare kernels").click()
     wait_for_link(page, tab="compare")
-    see(page.locator(IDLE))
+    settle(page)
     page.get_by_role("button", name="Laplacian, 4 neighbours", exact=True).click()
     wait_for_another(page, before)
     wait_for_link(page, preset="laplacian-4", tab="compare")
@@ -287,7 +288,7 @@ def test_an_uploaded_picture_is_filtered_and_a_broken_one_leaves_it(own):
     error = page.get_by_test_id("stSidebar").get_by_test_id("stAlert")
     see(error)
     assert re.search(r"\w.*\.$", error.inner_text())
-    assert source(page) == before
+    becomes(before, source, page)
     page.get_by_role("button", name="Previous picture").click()
     see(page.get_by_text("In · 300 × 451 × 1 · Chelsea, a cat", exact=True))
 
@@ -300,7 +301,7 @@ def test_a_file_over_the_limit_is_refused_with_a_sentence(own, tmp_path):
         file.truncate(51_000_000)
     page.locator(".st-key-kernels-upload input[type=file]").set_input_files(large)
     see(page.get_by_text(re.compile(r"must be 50(\.0)? ?MB or smaller")))
-    assert source(page) == before
+    becomes(before, source, page)
 
 
 def test_a_picture_of_too_many_pixels_is_refused_with_a_sentence(own):
@@ -310,17 +311,17 @@ def test_a_picture_of_too_many_pixels_is_refused_with_a_sentence(own):
     Image.new("1", (9000, 9000)).save(file, "PNG")
     upload(page, "many.png", file.getvalue())
     see(page.get_by_text(re.compile("81.* megapixels .*the limit is 40")))
-    assert source(page) == before
+    becomes(before, source, page)
 
 
 def test_a_machine_without_a_camera_says_so(own):
     page = own
     page.get_by_text("Use the camera").click()
     see(page.get_by_test_id("stCameraInput"))
-    assert page.get_by_test_id("stException").count() == 0
+    expect(page.get_by_test_id("stException")).to_have_count(0)
     page.get_by_text("Use the camera").click()
     page.get_by_test_id("stCameraInput").wait_for(state="detached")
-    assert shown(page, RESULT).is_visible()
+    expect(shown(page, RESULT)).to_be_visible()
 
 
 # The inspector
@@ -331,7 +332,7 @@ def test_the_inspector_s_numbers_are_those_of_one_step_and_of_keras(visit):
     inspector = page.locator(".inspector")
     value = inspector.get_by_test_id("output-value")
     see(inspector.locator("[data-testid=output-value][data-value]"))
-    assert inspector.get_by_test_id("output-size").inner_text() == "8 × 12"
+    expect(inspector.get_by_test_id("output-size")).to_have_text("8 × 12")
 
     picture = images.read_image(images.SAMPLES["chelsea"].read_bytes())
     tile = images.to_grey(images.reduce_to(picture, 24))
@@ -394,5 +395,5 @@ def test_what_is_wrong_with_a_file_stands_where_it_was_chosen(visit):
         {"name": "kernel.json", "mimeType": "application/json", "buffer": b'{"weights": "x"}'}
     )
     see(chooser.get_by_test_id("stAlert").get_by_text("has no rows of numbers"))
-    see(page.locator(IDLE))
-    assert source(page) == before
+    settle(page)
+    becomes(before, source, page)

@@ -6,8 +6,9 @@ from urllib.parse import urlencode
 import maps_page
 import numpy as np
 import pytest
-from conftest import see
+from conftest import becomes, see
 from maps_page import CHANNELS, HOSTILE_NAME, colour_of
+from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
 from explorer.ui import map_components
@@ -78,7 +79,7 @@ def test_each_square_is_cut_whole_and_without_its_gaps(open_case):
 def test_a_click_reaches_python_once_and_the_page_may_move_on(open_case):
     page = open_case()
     python_has(page, 9, [])
-    assert selected(page) == [9]
+    becomes([9], selected, page)
     square(page, 41).click()
     python_has(page, 41, [41])
     run_again(page)
@@ -86,24 +87,24 @@ def test_a_click_reaches_python_once_and_the_page_may_move_on(open_case):
     page.get_by_role("button", name="Select 31").click()
     python_has(page, 31, [41])
     see(page.locator("[aria-selected=true][data-channel='31']"))
-    assert selected(page) == [31]
+    becomes([31], selected, page)
     square(page, 41).click()
     python_has(page, 41, [41, 41])
 
 
 def test_the_keyboard_moves_picks_and_clears(open_case):
     page = open_case()
-    assert page.get_by_role("grid", name="Eight maps of a layer").count() == 1
-    assert page.get_by_role("row").count() == 2
+    expect(page.get_by_role("grid", name="Eight maps of a layer")).to_have_count(1)
+    expect(page.get_by_role("row")).to_have_count(2)
     square(page, 9).focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
     python_has(page, 41, [41])
-    assert page.locator("[role=gridcell]:focus").get_attribute("data-channel") == "41"
+    expect(page.locator("[role=gridcell]:focus")).to_have_attribute("data-channel", "41")
     page.keyboard.press("Escape")
     python_has(page, None, [41, None])
-    assert selected(page) == []
+    becomes([], selected, page)
 
 
 def test_pointing_shows_the_map_larger_with_its_label(open_case):
@@ -111,7 +112,7 @@ def test_pointing_shows_the_map_larger_with_its_label(open_case):
     square(page, 57).hover()
     peek = page.get_by_test_id("peek")
     see(peek)
-    assert peek.inner_text() == "channel 57 · mean 0.42 · 61 % zeros"
+    expect(peek).to_have_text("channel 57 · mean 0.42 · 61 % zeros")
     box, at = peek.bounding_box(), square(page, 57).bounding_box()
     assert box["width"] > at["width"]
     assert abs(box["y"] - at["y"] - at["height"]) < 20
@@ -179,10 +180,10 @@ def test_a_mosaic_that_does_not_fit_is_refused():
 
 def test_a_tile_and_a_head_of_the_strip_reach_python(open_case):
     page = open_case(view="strip")
-    assert page.locator("section.column").count() == 5
+    expect(page.locator("section.column")).to_have_count(5)
     tile(page, "backbone.block1", 12).click()
     python_has(page, ("backbone.block1", 12), [("backbone.block1", 12)])
-    assert selected(page) == [12]
+    becomes([12], selected, page)
     lit = page.locator(".threads-lit").get_attribute("d")
     assert lit.count("M") == 10  # from five squares before it, to five after it
     assert page.locator(".threads-all").get_attribute("d").count("M") == 5 + 2 * 25 + 25
@@ -205,7 +206,7 @@ def test_columns_without_threads_stand_closer_and_are_picked_all_the_same(open_c
     assert not page.locator(".threads-all").get_attribute("d")
     tile(page, "backbone.block1", 12).click()
     python_has(page, ("backbone.block1", 12), [("backbone.block1", 12)])
-    assert selected(page) == [12]
+    becomes([12], selected, page)
     tile(page, "backbone.block1", 13).hover()
     see(page.get_by_test_id("peek"))
     assert not page.locator(".threads-lit").get_attribute("d")
@@ -222,8 +223,8 @@ def test_the_strip_shows_shapes_ranges_and_classes_as_text(open_case):
     assert words[-2:] == ["−1.56", "1.56"]
     names = page.locator(".class .name").all_text_contents()
     assert names[1] == HOSTILE_NAME
-    assert page.locator(".class img").count() == 0
-    assert page.locator(".class .share").all_text_contents() == ["38.5 %", "24.0 %", "10.0 %", "2.0 %", "< 0.1 %"]
+    expect(page.locator(".class img")).to_have_count(0)
+    expect(page.locator(".class .share")).to_have_text(["38.5 %", "24.0 %", "10.0 %", "2.0 %", "< 0.1 %"])
     fill = page.locator(".probability").first.evaluate("(bar) => bar.firstChild.offsetWidth / bar.offsetWidth")
     assert fill == pytest.approx(0.385, abs=0.01)
 
@@ -234,7 +235,7 @@ def test_the_strip_fits_or_scrolls_in_itself(open_case):
     assert strip.evaluate("(each) => each.scrollWidth <= each.clientWidth")
     open_case(view="strip", stages=12)
     assert strip.evaluate("(each) => each.scrollWidth > each.clientWidth")
-    assert page.locator(".strip-frame").get_attribute("class") == "strip-frame more-on"
+    expect(page.locator(".strip-frame")).to_have_attribute("class", "strip-frame more-on")
     tile(page, "backbone.block0", 0).focus()
     page.keyboard.press("End")
     page.keyboard.press("ArrowDown")

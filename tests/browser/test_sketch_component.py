@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 
 import pytest
 import sketch_page
-from conftest import BUSY, IDLE, PHONE, see
+from conftest import BUSY, PHONE, becomes, see, settle
+from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
 FIRST_RUN = 60_000
@@ -102,12 +103,12 @@ def test_a_tap_is_a_dot_and_a_second_stroke_is_added(open_case):
 def test_undo_takes_the_last_stroke_back_and_clear_all(open_case):
     page = open_case()
     undo, clear = (page.get_by_role("button", name=name, exact=True) for name in ("Undo", "Clear"))
-    assert undo.is_disabled()
-    assert clear.is_disabled()
+    expect(undo).to_be_disabled()
+    expect(clear).to_be_disabled()
     see(page.get_by_text("Draw here"))
     stroke(page, (0.3, 0.3), (0.3, 0.7))
     first = said(page)
-    assert not page.get_by_text("Draw here").is_visible()
+    expect(page.get_by_text("Draw here")).not_to_be_visible()
     stroke(page, (0.6, 0.3), (0.6, 0.7))
     second = said(page, other_than=first)
     undo.click()
@@ -116,7 +117,7 @@ def test_undo_takes_the_last_stroke_back_and_clear_all(open_case):
     clear.click()
     see(page.get_by_text(NOTHING, exact=True))
     strokes(page, 0)
-    assert undo.is_disabled()
+    expect(undo).to_be_disabled()
     see(page.get_by_text("Draw here"))
 
 
@@ -142,12 +143,12 @@ def test_the_drawing_stays_over_reruns_and_when_the_sheet_is_put_elsewhere(open_
     before = said(page)
     page.get_by_role("button", name="Run again").click()
     page.wait_for_timeout(400)
-    assert said(page) == before
+    becomes(before, said, page)
     strokes(page, 1)
     page.get_by_text("Move").click()  # the browser builds it anew; what Python still has is on it
     strokes(page, 0)
-    assert said(page) == before
-    assert page.get_by_role("button", name="Clear").is_enabled()
+    becomes(before, said, page)
+    expect(page.get_by_role("button", name="Clear")).to_be_enabled()
     middle = "(each) => each.getContext('2d').getImageData(280, 280, 1, 1).data[0]"
     assert sheet(page).evaluate(middle) == 255
     stroke(page, (0.25, 0.2), (0.75, 0.2))
@@ -170,7 +171,7 @@ def test_a_sheet_that_was_off_the_page_is_empty_here_and_there(open_case):
     page.get_by_text("Hide").click()
     strokes(page, 0)
     see(page.get_by_text(NOTHING, exact=True))
-    assert page.get_by_role("button", name="Clear").is_disabled()
+    expect(page.get_by_role("button", name="Clear")).to_be_disabled()
 
 
 def test_strokes_made_while_python_is_busy_are_all_kept(open_case):
@@ -181,7 +182,7 @@ def test_strokes_made_while_python_is_busy_are_all_kept(open_case):
     stroke(page, (0.2, 0.8), (0.8, 0.8))
     strokes(page, 3)
     page.wait_for_timeout(700)
-    see(page.locator(IDLE))
+    settle(page)
     assert said(page)["sum"] == pytest.approx(3 * track(0.6 * 56), rel=0.08)
     strokes(page, 3)
 

@@ -8,7 +8,8 @@ import time
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from conftest import DESKTOP, IDLE, PHONE, ROOT, launch, see, wait_until_healthy, watched_pages
+from conftest import DESKTOP, PHONE, ROOT, becomes, launch, see, settle, wait_until_healthy, watched_pages
+from playwright.sync_api import expect
 from test_datasets_page import contrast
 
 from explorer.blocks import RECIPES
@@ -69,7 +70,7 @@ def visit(page, app, **choices):
     page.set_default_timeout(PATIENCE)
     page.goto(f"{app}/training?{urlencode({f'training.{name}': value for name, value in choices.items()})}")
     see(page.get_by_role("button", name=re.compile("Train( anew)?$")))
-    see(page.locator(IDLE))
+    settle(page)
     return page
 
 
@@ -173,8 +174,8 @@ def test_the_first_screen_has_the_pictures_the_network_and_a_button_and_all_of_i
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= DESKTOP["width"]
         assert box["y"] + box["height"] <= DESKTOP["height"]
-    assert person.get_by_test_id("stAlert").count() == 0
-    assert link(person) == {}
+    expect(person.get_by_test_id("stAlert")).to_have_count(0)
+    becomes({}, link, person)
     ours = urlsplit(app).netloc
     assert not [url for url in asked if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).netloc != ours]
 
@@ -192,10 +193,10 @@ def test_a_run_is_begun_and_its_curves_grow(person, app):
     assert re.search(r"pictures a second · about \d+ (s|min) left", progress(person).inner_text())
     watched = person.get_by_role("listbox", name=re.compile("^Eight validation pictures")).get_by_role("option")
     see(watched.nth(7))
-    assert watched.count() == 8
+    expect(watched).to_have_count(8)
     assert all(re.search(r"\d+%", mark) for mark in watched.locator(".mark").all_inner_texts())
     see(person.get_by_role("img", name=re.compile("^32 filters of 3 × 3 weights")))
-    assert button(person, "Pause").is_enabled()
+    expect(button(person, "Pause")).to_be_enabled()
 
 
 def test_a_reloaded_tab_shows_the_same_run_still_going(person):
@@ -210,12 +211,12 @@ def test_a_new_tab_finds_the_run_in_the_list(person, app, new_page):
     run = list_runs()[0]
     assert run.id == link(person)["run"]
     other = visit(new_page(), app)
-    assert progress(other).count() == 0
+    expect(progress(other)).to_have_count(0)
     assert run.name in listed(other)
     other.get_by_role("combobox", name="Run", exact=True).click()
     other.get_by_role("option", name=run.name, exact=True).click()
     badge(other, "training")
-    assert link(other) == {"run": run.id}
+    becomes({"run": run.id}, link, other)
 
 
 def test_stopped_steered_and_resumed_it_goes_on_from_where_it_was(person):
@@ -225,14 +226,14 @@ def test_stopped_steered_and_resumed_it_goes_on_from_where_it_was(person):
     see(button(person, "Resume"))
     before = run.history()
     stopped_at = before["epoch"][-1]
-    assert epoch_said(person) == stopped_at
+    becomes(stopped_at, epoch_said, person)
     field = steer(person)
     assert float(field.input_value()) == 0.001
     field.fill("0.0002")
     field.press("Enter")
-    see(person.locator(IDLE))
+    settle(person)
     person.get_by_role("button", name="Set it", exact=True).click()
-    see(person.locator(IDLE))
+    settle(person)
     person.keyboard.press("Escape")
     press(person, "Resume")
     badge(person, "training")
@@ -257,7 +258,7 @@ def test_a_killed_process_is_said_within_five_seconds_and_resume_loses_that_epoc
     press(person, "Resume")
     badge(person, "training")
     reaches(person, reached + 2)
-    assert person.get_by_text("ended without a word").count() == 0
+    expect(person.get_by_text("ended without a word")).to_have_count(0)
     assert {name: values[:reached] for name, values in run.history().items()} == before
     starts = [event for event in run.events() if event["event"] == "started"]
     assert len(starts) == 3
@@ -273,16 +274,16 @@ def test_what_it_gets_wrong_are_pictures_with_what_it_took_them_for(person):
     see(right)
     run = list_runs()[0]
     tested = run.story().tested
-    assert right.inner_text() == f"{tested['accuracy']:.1%}"
+    expect(right).to_have_text(f"{tested['accuracy']:.1%}")
     mistakes = person.get_by_role("listbox", name=re.compile("most confident mistakes")).get_by_role("option")
     see(mistakes.nth(15))
-    assert mistakes.count() == 16
+    expect(mistakes).to_have_count(16)
     assert all(
         re.fullmatch(rf"({'|'.join(map(re.escape, FASHION))}) \d+%", mark)
         for mark in mistakes.locator(".mark").all_inner_texts()
     )
     assert all(re.search("is (.+)", words) for words in mistakes.locator(".drawn").all_inner_texts())
-    see(person.locator(IDLE))
+    settle(person)
     assert link(person)["tab"] == "wrong"
 
 
@@ -312,7 +313,7 @@ def test_a_drawing_is_answered_and_goes_on_to_the_feature_maps(person):
     shares = [float(each[2]) for each in said]
     assert shares == sorted(shares, reverse=True)
     assert 50 < sum(shares) <= 100.3
-    see(person.locator(IDLE))
+    settle(person)
     person.get_by_role("button", name="See its feature maps").click()
     person.wait_for_url(re.compile("/feature_maps"))
     classes = person.locator(".glance .base .column").last.locator(".tile")
@@ -321,7 +322,7 @@ def test_a_drawing_is_answered_and_goes_on_to_the_feature_maps(person):
     assert {name for name, _ in found} < set(FASHION)
     assert found[0] == (said[0][1], f"{said[0][2]} %")
     box = person.get_by_test_id("stSidebar").get_by_role("combobox", name=re.compile("Network"))
-    assert box.input_value() == f"{run.name} · your run"
+    expect(box).to_have_value(f"{run.name} · your run")
 
 
 def test_build_your_own_by_keyboard_changes_the_number_of_parameters(person, app):
@@ -337,7 +338,7 @@ def test_build_your_own_by_keyboard_changes_the_number_of_parameters(person, app
     person.keyboard.press("Enter")
     fewer = (32 - 8) * (3 * 3 * 1 + 1) + (32 - 8) * 3 * 3 * 64
     see(person.get_by_text(f"{93_322 - fewer:,} parameters"))
-    see(person.locator(IDLE))
+    settle(person)
     person.get_by_role("combobox", name=re.compile("Begin with")).click()
     person.get_by_role("option", name=RECIPES["keras-io-mnist"].title, exact=True).click()
     person.get_by_role("button", name="Copy it").click()
@@ -380,7 +381,7 @@ def test_on_a_phone_there_is_one_column_and_dark_is_readable(new_page, app):
     visit(phone, app, run=ended.id, tab="wrong")
     badge(phone, ended.status)
     see(phone.get_by_test_id("stMetricValue").first)
-    see(phone.locator(IDLE))
+    settle(phone)
     narrow(phone)
     assert phone.get_by_test_id("stApp").evaluate("(each) => getComputedStyle(each).backgroundColor") == (
         "rgb(20, 23, 28)"
@@ -393,7 +394,7 @@ def test_on_a_phone_there_is_one_column_and_dark_is_readable(new_page, app):
         assert contrast(text) >= 4.5
     for tab in ("Ask it", "The network", "Compare runs", "Download"):
         phone.get_by_role("tab", name=tab).tap()
-        see(phone.locator(IDLE))
+        settle(phone)
         narrow(phone)
 
 
@@ -467,7 +468,7 @@ def test_two_visitors_train_at_once_a_third_waits_and_each_sees_their_own(serve,
 
             visit(second, address, run=ids[0])
             see(second.get_by_test_id("stAlert").get_by_text("it is no run of yours"))
-            assert progress(second).count() == 0
+            expect(progress(second)).to_have_count(0)
             assert len(listed(second)) == 2  # the new one and their own
             visit(first, address, run=ids[0])  # as a reload: its cookie says whose it is
             badge(first, "training")
