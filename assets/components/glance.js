@@ -33,6 +33,7 @@ class Glance {
     this.notesButton = element("button", { type: "button", "data-testid": "glance-notes" }, "Notes");
     this.notesButton.addEventListener("click", () => {
       this.notes = !this.notes;
+      this.askedNotes = this.notes;
       this.draw();
       this.send({ do: "notes", on: this.notes });
     });
@@ -85,9 +86,7 @@ class Glance {
     const before = this.sent;
     const drawn = JSON.stringify([sent.columns, sent.groups, sent.edges, sent.alt]);
     this.sent = sent;
-    const switched = sent.notes !== this.sentNotes && Boolean(sent.notes) !== this.notes; // by a link, or at the beginning
-    if (switched) this.notes = Boolean(sent.notes);
-    this.sentNotes = sent.notes;
+    const switched = this.takesNotes(Boolean(sent.notes));
     this.selected = sent.selected ? `${sent.selected.path}#${sent.selected.channel}` : null;
     if (sent.unit && !this.unit) this.pointed = null; // what was pointed at may lie under the panel now
     Object.assign(this, { unit: sent.unit, waiting: false });
@@ -96,6 +95,18 @@ class Glance {
       this.draw();
       this.revealOpened(before);
     } else this.show();
+  }
+
+  /** Notes as Python has them, from a link or at the beginning; whether that changes the picture.
+   *
+   * Not before Python has heard the last press: until then it tells of presses before it.
+   */
+  takesNotes(on) {
+    const heard = this.askedNotes === undefined || this.askedNotes === on;
+    if (heard) this.askedNotes = undefined;
+    const switched = heard && on !== this.notes;
+    if (switched) this.notes = on;
+    return switched;
   }
 
   onResize() {

@@ -1,7 +1,7 @@
 // A sum of a dense layer that reads maps, map by map: each map, the unit's weights laid out like it, their products, and
 // where a cell stands in the row of numbers that the maps are flattened to.
 
-const UNIT_FLAT = { pitch: 44, narrow: 58, tallest: 132, named: 56, strip: 7, gaps: 62, least: 18 };
+const UNIT_FLAT = { pitch: 44, narrow: 58, tallest: 132, named: 56, strip: 12, fan: 44, gaps: 94, least: 18, threads: 120, tints: 24 };
 
 /** Whether a line of the plain ledger tells a single number, which stands in the maps here. */
 const unitIsTerm = ({ attributes }) => ["unit-term", "unit-rest"].includes(attributes["data-testid"]);
@@ -19,17 +19,22 @@ class UnitFlatPlan {
     this.pitch = unitClip(Math.floor(at.height / sources.length), narrow ? UNIT_FLAT.narrow : UNIT_FLAT.pitch, UNIT_FLAT.tallest);
     this.named = this.pitch >= UNIT_FLAT.named; // the name stands over the map, not beside it
     this.label = this.named ? 0 : Math.min(66, at.width * 0.2);
+    const fan = narrow ? 24 : UNIT_FLAT.fan;
+    const gaps = UNIT_FLAT.gaps - UNIT_FLAT.fan + fan;
     const room = at.width - this.label - (narrow ? 132 : 170);
-    this.side = unitClip(Math.floor((room - UNIT_FLAT.gaps) / 3), UNIT_FLAT.least, this.pitch - (this.named ? 20 : 5));
+    this.side = unitClip(Math.floor((room - gaps) / 3), UNIT_FLAT.least, this.pitch - (this.named ? 20 : 5));
     if (this.named) this.pitch = this.side + 24;
     const left = at.x + this.label + (this.named ? 0 : 10);
-    this.columns = { map: left, strip: left + this.side + 24, weights: left + this.side + 46, products: left + 2 * this.side + 62 };
+    const strip = left + this.side + fan;
+    const weights = strip + UNIT_FLAT.strip + 18;
+    this.columns = { map: left, strip, weights, products: weights + this.side + 16 };
+    this.detail = 3 * this.side + gaps;
     this.bottom = at.y + sources.length * this.pitch + (this.after.length + (others ? 1 : 0)) * UNIT_TERM + 24;
   }
 
   /** The place of the ledger. */
   get ledger() {
-    return { ...this.at, pitch: UNIT_TERM, label: this.label, detail: 3 * this.side + UNIT_FLAT.gaps };
+    return { ...this.at, pitch: UNIT_TERM, label: this.label, detail: this.detail };
   }
 }
 
@@ -142,7 +147,9 @@ class UnitFlat {
     this.ends = [first, last];
     const [height, width] = this.flat.shape;
     const bar = pen.rect(columns.strip, first, UNIT_FLAT.strip, last - first, { rx: 2, fill: pen.wash, stroke: pen.hair });
-    const group = unitNode("g", {}, bar, pen.hint(`all ${this.length.toLocaleString("en")} numbers in one row: cell by cell, of each cell all channels`));
+    const told = `all ${this.length.toLocaleString("en")} numbers in one row: cell by cell, of each cell all channels; coloured are those of the maps shown here`;
+    this.tinted = this.flat.sources.map((source) => this.placesOf(source));
+    const group = unitNode("g", { "data-testid": "unit-flat-strip" }, bar, ...this.tinted, pen.hint(told));
     const cells = height * width;
     const step = (last - first) / cells;
     if (step >= 3) {
@@ -150,6 +157,46 @@ class UnitFlat {
       group.append(pen.path(d, { stroke: pen.hair, "stroke-width": 0.7 }));
     }
     return group;
+  }
+
+  /** The numbers of a map at their places in the row, in the map's own colours; alike ones are one path. */
+  placesOf(source) {
+    const { pen, columns, inputs } = this;
+    const { low, high, rgb } = inputs.of(source);
+    const alike = new Map();
+    source.values.forEach((value, k) => {
+      const tint = Math.round((UNIT_FLAT.tints * (value - low)) / (high - low));
+      const y = this.heightOf({ row: Math.floor(k / source.width), col: k % source.width }, source);
+      alike.set(tint, `${alike.get(tint) || ""}M${columns.strip},${y.toFixed(2)} h${UNIT_FLAT.strip}`);
+    });
+    const [first, last] = this.ends;
+    const thick = unitClip((last - first) / this.length, 1.1, 6);
+    const paths = [...alike].map(([tint, d]) =>
+      pen.path(d, { stroke: `rgb(${rgb(low + (tint / UNIT_FLAT.tints) * (high - low))})`, "stroke-width": thick.toFixed(2) }));
+    return unitNode("g", {}, ...paths);
+  }
+
+  /** How far down the strip a cell of a map has its number. */
+  heightOf(cell, { channel }) {
+    const [first, last] = this.ends;
+    return first + ((this.numberOf(cell, channel) + 0.5) / this.length) * (last - first);
+  }
+
+  /** The way of a cell of a map to its place in the row. */
+  way({ row, col }, index) {
+    const [map] = this.rows[index].tiles;
+    const [x, y] = [map.x + (col + 1) * map.cell, map.y + (row + 0.5) * map.high].map((each) => each.toFixed(2));
+    const to = this.heightOf({ row, col }, this.flat.sources[index]).toFixed(2);
+    const bend = ((map.x + map.width + this.columns.strip) / 2).toFixed(2);
+    return `M${x},${y} C${bend},${y} ${bend},${to} ${this.columns.strip},${to}`;
+  }
+
+  /** The ways of a whole map, fanned out over the row; of a large map every so many. */
+  fan(index) {
+    const { width, values } = this.flat.sources[index];
+    const every = Math.ceil(values.length / UNIT_FLAT.threads);
+    const cells = Array.from({ length: Math.ceil(values.length / every) }, (_, k) => ({ row: Math.floor((k * every) / width), col: (k * every) % width }));
+    return this.pen.path(cells.map((cell) => this.way(cell, index)).join(""), { stroke: this.pen.line, "stroke-width": 0.8, "stroke-opacity": 0.5, "data-testid": "unit-flat-fan" });
   }
 
   get length() {
@@ -192,23 +239,16 @@ class UnitFlat {
   }
 
   show() {
-    const { columns, flat, pen, rows } = this;
+    const { columns, pen, rows, flat } = this;
     const { cell, chosen } = this.seen;
     this.ledger.choose(flat.sources.length > 1 ? chosen : -1);
-    const [first, last] = this.ends;
-    const joins = rows.map(({ tiles }, index) => {
-      for (const tile of tiles) tile.look(cell.row, cell.col);
-      const [map] = tiles;
-      const from = { x: map.x + (cell.col + 1) * map.cell, y: map.y + (cell.row + 0.5) * map.high };
-      const to = first + ((this.numberOf(cell, flat.sources[index].channel) + 0.5) / this.length) * (last - first);
-      const bend = (from.x + columns.strip) / 2;
-      const on = index === chosen;
-      const look = { stroke: on ? pen.theme.accent : pen.line, "stroke-width": on ? 1.8 : 1, "stroke-opacity": on ? 1 : 0.55 };
-      const end = pen.path(`M${columns.strip},${to.toFixed(2)} h${UNIT_FLAT.strip}`, { ...look, "stroke-width": on ? 2.4 : 1 });
-      return [on, pen.path(`M${from.x.toFixed(2)},${from.y.toFixed(2)} C${bend},${from.y.toFixed(2)} ${bend},${to.toFixed(2)} ${columns.strip},${to.toFixed(2)}`, look), end];
-    });
-    joins.sort(([on], [other]) => on - other);
-    this.joins.replaceChildren(...joins.flatMap(([, ...nodes]) => nodes));
+    for (const { tiles } of rows) for (const tile of tiles) tile.look(cell.row, cell.col);
+    this.tinted.forEach((group, index) => group.setAttribute("opacity", index === chosen ? 1 : 0.3));
+    if (this.fanned !== chosen) [this.fanned, this.threads] = [chosen, this.fan(chosen)];
+    const to = this.heightOf(cell, flat.sources[chosen]).toFixed(2);
+    const look = { stroke: pen.theme.accent, "stroke-width": 1.8 };
+    const end = pen.path(`M${columns.strip},${to} h${UNIT_FLAT.strip}`, { ...look, "stroke-width": 2.4 });
+    this.joins.replaceChildren(this.threads, pen.path(this.way(cell, chosen), look), end);
     this.tell();
   }
 
