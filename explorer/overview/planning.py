@@ -6,6 +6,7 @@ they are still too many, neighbours of one resolution are joined to stages, so t
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -354,11 +355,30 @@ def parameters_of(group: Group, parameters: Mapping[str, int]) -> int:
 
 
 def words_for(drawn: Column, siblings: Sequence[Group]) -> str:
-    """What a folded column hides: ``"3 blocks, 27 layers"``, or ``"block 2 of 4: 9 layers"``; nothing for a unit."""
+    """What a folded column hides: ``"3 parts, 27 layers"``, or ``"block 2 of 4: 9 layers"``; nothing for a unit.
+
+    Args:
+        drawn: the column.
+        siblings: the groups that it is counted among.
+    """
     group = drawn.group
     if not group.parts:
         return ""
     layers = sum(len(unit.calls) for unit in group.units)
-    if group in siblings:
-        return f"block {siblings.index(group) + 1} of {len(siblings)}: {layers} layers"
-    return f"{len(group.parts)} parts, {layers} layers"
+    if group not in siblings:
+        return f"{len(group.parts)} parts, {layers} layers"
+    blocks = _blocks(siblings)
+    if group not in blocks or len(blocks) == 1:
+        return f"{layers} layers"
+    return f"block {blocks.index(group) + 1} of {len(blocks)}: {layers} layers"
+
+
+def _blocks(stages: Sequence[Group]) -> list[Group]:
+    """The stages that fold; where most of these are named alike and numbered, only those: no stem, no head."""
+    folded = [stage for stage in stages if stage.parts]
+    numbered = [re.match(r"[^\W\d]+?(?=_?\d)", stage.name) for stage in folded]
+    names = Counter(found[0] for found in numbered if found)
+    name, count = names.most_common(1)[0] if names else ("", 0)
+    if 2 * count <= len(folded):
+        return folded
+    return [stage for stage, found in zip(folded, numbered, strict=True) if found and found[0] == name]

@@ -249,10 +249,8 @@ def test_a_killed_process_is_said_within_five_seconds_and_resume_loses_that_epoc
     run = list_runs()[0]
     badge(person, "training")
     kill_worker(run)
-    killed = time.monotonic()
     see(person.get_by_text("ended without a word"), timeout=1000 * AT_ONCE)
     badge(person, "failed")
-    assert time.monotonic() - killed < AT_ONCE
     before = run.history()
     reached = before["epoch"][-1]
     press(person, "Resume")

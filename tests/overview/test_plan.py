@@ -68,7 +68,31 @@ def test_blocks_of_one_name_are_joined_where_there_are_too_many():
     inner = stage.parts[1]
     assert names(plan, [stage.id, inner.id])[3:6] == [part.name for part in inner.parts]
     assert plan.columns([stage.id, inner.id])[4].inside == (stage.id, inner.id)
-    assert overview.words_for(plan.columns()[2], plan.stages) == "block 2 of 3: 8 layers"
+    assert overview.words_for(plan.columns()[2], plan.stages) == "8 layers", "it is the only one that folds"
+    assert overview.words_for(plan.columns()[2], ()) == "2 parts, 8 layers"
+    stem, *_ = plan.columns([stage.id])
+    assert overview.words_for(stem, plan.stages) == ""
+    blocks = overview.plan(residual())
+    told = [overview.words_for(column, blocks.stages) for column in blocks.columns()]
+    assert told == ["", "", "block 1 of 2: 4 layers", "block 2 of 2: 4 layers", "", ""]
+
+
+def numbered(*names):
+    """A plain chain of stages of two convolutions each."""
+    x = start = keras.Input((16, 16, 3))
+    for name in names:
+        for part in ("a", "b"):
+            x = keras.layers.Conv2D(2, 3, padding="same", name=f"{name}_{part}")(x)
+        x = keras.layers.MaxPooling2D(name=f"{name}_pool")(x)
+    x = keras.layers.Dense(2, name="classes")(keras.layers.Flatten()(x))
+    return keras.Model(start, x)
+
+
+def test_blocks_are_counted_without_a_stem_that_is_named_otherwise():
+    plan = overview.plan(numbered("stem", "block1", "block2", "block3"), most=4)
+    assert names(plan) == ["picture", "stem_a–stem_b", "block1", "block2", "block3", "classes"]
+    told = [overview.words_for(column, plan.stages).split(": ")[0] for column in plan.columns()]
+    assert told[1:-1] == ["2 layers", "block 1 of 3", "block 2 of 3", "block 3 of 3"]
 
 
 def test_branches_stand_one_below_the_other():

@@ -87,7 +87,7 @@ def test_a_fresh_visit_sees_a_cat_from_pixels_to_classes(opened):
     ]  # fmt: skip
     assert all(len(column["channels"]) == 10 for column in found[1:-1])
     assert found[0]["labels"] == ["red", "green", "blue"]
-    assert [column["note"] for column in found[3:5]] == ["block 3 of 9: 17 layers", "block 4 of 9: 17 layers"]
+    assert [column["note"] for column in found[3:5]] == ["block 2 of 7: 17 layers", "block 3 of 7: 17 layers"]
     shares = list(classes(opened).values())
     assert next(iter(classes(opened))) == "Egyptian cat"
     assert shares[0] == pytest.approx(0.385, abs=0.05)
