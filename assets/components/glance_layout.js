@@ -23,6 +23,8 @@ function glanceLayout(columns, groups, width, withNotes) {
   const titles = shortTitles(columns, groups);
   const layout = width < GLANCE_PHONE ? rowsLayout(columns, groups, levels, width) : columnsLayout(columns, groups, levels, width, withNotes, titles);
   layout.boxes.forEach((box, index) => { box.head.title = titles[index]; });
+  const nest = nestOf(columns);
+  for (const bracket of layout.brackets) bracket.title = without(nest, bracket.title);
   return layout;
 }
 
@@ -75,13 +77,22 @@ function fitColumns(columns, levels, folded, available, tallest, classes) {
   return { tile, widths: widthsAt(tile), gap: withinBounds(spareAt(tile), gapAt(tile) + (fits(tile) ? 0 : 4), 290) };
 }
 
-/** What a head says: the column's title, without that of the unfolded group over it. */
+/** The one nested network that all dotted titles begin with, such as "base."; nothing in small pictures, which have room. */
+function nestOf(columns) {
+  const nests = new Set(columns.filter(({ title }) => title.includes(".")).map(({ title }) => title.slice(0, title.indexOf(".") + 1)));
+  return nests.size === 1 && columns.length > 5 ? [...nests][0] : "";
+}
+
+const without = (nest, title) => (title.startsWith(nest) && title.length > nest.length ? title.slice(nest.length) : title);
+
+/** What a head says: the column's title, without that of the unfolded group over it, nor its nest. The tip says all. */
 function shortTitles(columns, groups) {
   const titles = new Map(groups.map((group) => [group.id, group.title]));
+  const nest = nestOf(columns);
   return columns.map(({ title, inside }) => {
     const over = titles.get(inside.at(-1));
     const rest = over && title.startsWith(over) ? title.slice(over.length) : "";
-    return /^[_./-]./.test(rest) ? rest.slice(1) : title;
+    return /^[_./-]./.test(rest) ? rest.slice(1) : without(nest, title);
   });
 }
 

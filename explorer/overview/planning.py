@@ -376,7 +376,7 @@ def words_for(drawn: Column, siblings: Sequence[Group]) -> str:
 def _blocks(stages: Sequence[Group]) -> list[Group]:
     """The stages that fold; where most of these are named alike and numbered, only those: no stem, no head."""
     folded = [stage for stage in stages if stage.parts]
-    numbered = [re.match(r"[^\W\d]+?(?=_?\d)", stage.name) for stage in folded]
+    numbered = [re.match(r"[^\W\d]+?(?=_?\d)", stage.name.rpartition(".")[2]) for stage in folded]
     names = Counter(found[0] for found in numbered if found)
     name, count = names.most_common(1)[0] if names else ("", 0)
     if 2 * count <= len(folded):

@@ -451,6 +451,16 @@ def test_the_shown_numbers_of_more_networks_agree_with_keras(visit, name):
     assert len(all_agree(visit, name)) == 12
 
 
+@pytest.mark.slow
+def test_heads_leave_out_the_name_of_the_one_nested_network(visit):
+    page = visit("nested", opened="4")
+    heads = page.locator(".glance-head")
+    titles = heads.locator("title").all_text_contents()
+    assert len([words for words in titles if words.startswith("base.")]) == len(titles) - 2  # picture and classes
+    assert not [words for words in heads.locator("text").all_text_contents() if "base." in words]
+    expect(page.locator(".glance .bracket").first).to_have_text("block_8")
+
+
 RARER = {
     "layer": ("convolution", ["normalisation"]),
     "most": ("maximum", []),

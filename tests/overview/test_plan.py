@@ -77,7 +77,7 @@ def test_blocks_of_one_name_are_joined_where_there_are_too_many():
     assert told == ["", "", "block 1 of 2: 4 layers", "block 2 of 2: 4 layers", "", ""]
 
 
-def numbered(*names):
+def numbered(names):
     """A plain chain of stages of two convolutions each."""
     x = start = keras.Input((16, 16, 3))
     for name in names:
@@ -88,11 +88,18 @@ def numbered(*names):
     return keras.Model(start, x)
 
 
-def test_blocks_are_counted_without_a_stem_that_is_named_otherwise():
-    plan = overview.plan(numbered("stem", "block1", "block2", "block3"), most=4)
-    assert names(plan) == ["picture", "stem_a–stem_b", "block1", "block2", "block3", "classes"]
+@pytest.mark.parametrize("nested", [False, True])
+def test_blocks_are_counted_without_a_stem_that_is_named_otherwise(nested):
+    model = numbered(["stem", "block1", "block2", "block3"])
+    if nested:
+        model.name = "base"
+        start = keras.Input((16, 16, 3))
+        model = keras.Model(start, keras.layers.Dense(2, name="scores")(model(start)))
+    plan = overview.plan(model, most=5 if nested else 4)
+    blocks = [f"base.block{place}" if nested else f"block{place}" for place in (1, 2, 3)]
+    assert names(plan)[1:5] == ["base.stem_a …" if nested else "stem_a–stem_b", *blocks]
     told = [overview.words_for(column, plan.stages).split(": ")[0] for column in plan.columns()]
-    assert told[1:-1] == ["2 layers", "block 1 of 3", "block 2 of 3", "block 3 of 3"]
+    assert told[1:5] == ["2 layers", "block 1 of 3", "block 2 of 3", "block 3 of 3"]
 
 
 def test_branches_stand_one_below_the_other():
