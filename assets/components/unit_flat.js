@@ -50,10 +50,11 @@ class UnitFlat {
     this.top = y;
     this.scales();
     this.rows = [];
+    this.names = unitNode("g", { "pointer-events": "none" });
     this.seen.cell = this.seen.cell || this.strongest();
     this.joins = unitNode("g", { "pointer-events": "none" });
     this.ledger = new UnitWaterfall(pen, plan.ledger, this.lines());
-    this.root = unitNode("g", { "data-testid": "unit-flat" }, this.headings(), this.ledger.root, this.strip(), this.joins);
+    this.root = unitNode("g", { "data-testid": "unit-flat" }, this.headings(), this.ledger.root, this.strip(), this.joins, this.names);
     this.told = pen.text(x, this.ledger.bottom + 16, "", { size: 11, room: width, "data-testid": "unit-cell" });
     this.root.append(this.told);
     this.roomForWords = width;
@@ -122,9 +123,10 @@ class UnitFlat {
     this.rows.push({ tiles, middle });
     const sign = (x, text) => pen.text(x, middle + 4, text, { anchor: "middle", size: 13, colour: pen.faint });
     const signs = [sign(columns.weights - 8, "×"), sign(columns.products - 8, "=")];
-    const name = this.named ? [pen.text(columns.map, y - 5, source.name, { size: 11, room: 2 * side, colour: pen.faint })] : [];
+    const halo = { "paint-order": "stroke", stroke: pen.theme.paper, "stroke-width": 4, "stroke-linejoin": "round" };
+    if (this.named) this.names.append(pen.text(columns.map, y - 5, source.name, { size: 11, room: 2 * side, colour: pen.faint, ...halo }));
     const frame = pen.rect(columns.map - 4, y - 4, columns.products + side - columns.map + 8, side + 8, { rx: 6, fill: "transparent" });
-    const group = unitNode("g", { "data-testid": "unit-flat-row" }, frame, ...name, ...signs, ...tiles.map((tile) => tile.root));
+    const group = unitNode("g", { "data-testid": "unit-flat-row" }, frame, ...signs, ...tiles.map((tile) => tile.root));
     group.addEventListener("focus", () => this.lookAt(this.seen.cell, index));
     return pen.button(group, frame, `Look at ${source.name}; arrows lead from cell to cell`);
   }
