@@ -87,10 +87,13 @@ class UnitDense {
       this.root.append(pen.arrow(`M${sum.x},${sum.y} C${middle + 6},${sum.y} ${middle - 6},${to.y} ${to.x},${to.y}`));
     }
     let { bottom } = this.classes;
-    if (room.notes && softmax.kind === "softmax") {
+    const words = softmax.turned
+      ? ["one unit decides between two classes: this", "is its sum, with every sign turned round"]
+      : room.notes && softmax.kind === "softmax" ? ["softmax: e^logit is never negative;", "the shares of all classes add up to 1"] : null;
+    if (words) {
       const y = bottom + 24;
       const tip = `M${at.x + 3},${y - 12} Q${at.x - 6},${bottom + 8} ${at.x + 4},${bottom - 2}`;
-      this.root.append(pen.remark(at.x, y, ["softmax: e^logit is never negative;", "the shares of all classes add up to 1"], tip));
+      this.root.append(pen.remark(at.x, y, words, tip));
       bottom = y + 16;
     }
     this.bottom = Math.max(this.bottom, bottom + 8);

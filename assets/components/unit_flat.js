@@ -246,6 +246,7 @@ class UnitFlat {
     this.ledger.choose(flat.sources.length > 1 ? chosen : -1);
     for (const { tiles } of rows) for (const tile of tiles) tile.look(cell.row, cell.col);
     this.tinted.forEach((group, index) => group.setAttribute("opacity", index === chosen ? 1 : 0.3));
+    this.tinted[chosen].parentNode.append(this.tinted[chosen]); // over those of the others: a long row has no room for all
     if (this.fanned !== chosen) [this.fanned, this.threads] = [chosen, this.fan(chosen)];
     const to = this.heightOf(cell, flat.sources[chosen]).toFixed(2);
     const look = { stroke: pen.theme.accent, "stroke-width": 1.8 };

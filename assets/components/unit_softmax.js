@@ -10,7 +10,9 @@ class UnitSoftmax {
     this.root = unitNode("g", { role: "list", "aria-label": "Probabilities of the classes" });
     const count = classes.length + others;
     const all = count === 1 ? "the one logit" : `all ${count.toLocaleString("en")} logits`;
-    const title = (soft ? `softmax of ${all}` : "sigmoid of the logit") + (added ? ", which the network leaves out" : "");
+    const formed = soft ? `softmax of ${all}` : "sigmoid of the logit";
+    const whole = added ? `${formed}, which the network leaves out` : formed;
+    const title = pen.fits(whole, 12, at.width, 600) ? whole : `${formed}, added`;
     const digits = { size: 11, digits: true };
     const columns = { name: Math.min(at.width * 0.36, 150), score: at.width < 300 ? 46 : 58, number: 54 };
     const left = at.x + columns.name + columns.score + 12;

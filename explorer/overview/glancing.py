@@ -74,7 +74,7 @@ def glance(
         Shown(column, values := look.at(column.group.told.path), chosen(column, values)) for column in columns[:-1]
     ]
     wanted = (pinned or {}).get(columns[-1].group.told.path, ())
-    shown.append(Shown(columns[-1], measured.scores, _likeliest(measured.probabilities, wanted)))
+    shown.append(Shown(columns[-1], measured.scores, _likeliest(measured.likeliest(), wanted)))
     reads = direct(columns[:-1], {number: call for call in plan.calls for number in call.outputs})
     edges = []
     for index, column in enumerate(columns[1:], start=1):
@@ -85,9 +85,9 @@ def glance(
     return Glance(tuple(shown), tuple(edges), measured.probabilities, follow.hidden(), follow.strongest())
 
 
-def _likeliest(probabilities: Floats, wanted: Sequence[int]) -> Channels:
-    """The likeliest classes, and those that are wanted in any case, the likeliest first."""
-    order = np.argsort(-probabilities, kind="stable").tolist()
+def _likeliest(every: Channels, wanted: Sequence[int]) -> Channels:
+    """The likeliest of all classes, and those that are wanted in any case, the likeliest first."""
+    order = every.tolist()
     there = [index for index in wanted if 0 <= index < len(order)][:CLASSES]
     shown = set(list(dict.fromkeys([*there, *order[: 2 * CLASSES]]))[:CLASSES])
     return np.asarray([index for index in order if index in shown], np.int64)

@@ -35,6 +35,10 @@ class Measured:
     scores: Floats
     probabilities: Floats
 
+    def likeliest(self) -> NDArray[np.int64]:
+        """All classes, the likeliest first; those that are too unlikely for a float32 by their scores."""
+        return np.lexsort((-self.scores, -self.probabilities))
+
 
 def measure(classifier: Classifier, plan: Plan, pixels: Floats) -> Measured:
     """Show a network one picture; the function that does it is compiled once.

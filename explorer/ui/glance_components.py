@@ -65,10 +65,10 @@ class Asked:
 def asked(sent: object, columns: Sequence[Mapping[str, Any]], groups: Sequence[Mapping[str, str]]) -> Asked | None:
     """What the browser sent, if it is something that can be done with what is shown; else None.
 
-    >>> columns = [{"path": "stem", "channels": [4, 1], "id": "0", "opens": True}]
+    >>> columns = [{"path": "stem", "count": 8, "id": "0", "opens": True}]
     >>> asked({"do": "unfold", "path": "stem", "channel": 1}, columns, [])
     Asked(do='unfold', path='stem', channel=1, group='', to='', on=True)
-    >>> asked({"do": "unfold", "path": "stem", "channel": 2}, columns, []) is None
+    >>> asked({"do": "unfold", "path": "stem", "channel": 8}, columns, []) is None
     True
     >>> asked({"do": "open", "id": "0"}, columns, []).group, asked({"do": "close", "id": "0"}, columns, []) is None
     ('0', True)
@@ -92,8 +92,8 @@ def asked(sent: object, columns: Sequence[Mapping[str, Any]], groups: Sequence[M
             found = None
     match sent:
         case {"path": str(path), "channel": int(channel)} if found is not None and type(channel) is int:
-            shown = any(column["path"] == path and channel in column["channels"] for column in columns)
-            found = replace(found, path=path, channel=channel) if shown else found
+            known = any(column["path"] == path and 0 <= channel < column["count"] for column in columns)
+            found = replace(found, path=path, channel=channel) if known else found
     return None if found == Asked("unfold") else found
 
 

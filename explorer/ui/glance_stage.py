@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from explorer import overview, training
@@ -220,9 +219,12 @@ def _output(classifier: Classifier, index: int) -> int:
 
 def _of_class(unit: Unfolded, classifier: Classifier, index: int) -> Unfolded:
     """The class's own score: the first of two classes with one unit has the opposite one."""
-    if classifier.model.outputs[0].shape[-1] > 1 or index == 1:
-        return replace(unit, channel=index)
-    return replace(glance_unit.opposite(unit), channel=index)
+    return replace(glance_unit.opposite(unit) if _is_turned(classifier, index) else unit, channel=index)
+
+
+def _is_turned(classifier: Classifier, index: int) -> bool:
+    """Whether a class's score is that of the only unit with its sign turned round."""
+    return classifier.model.outputs[0].shape[-1] == 1 and index == 0
 
 
 def _softmax(looked: Looked, look: Look, channel: int) -> dict[str, Any]:
@@ -230,12 +232,13 @@ def _softmax(looked: Looked, look: Look, channel: int) -> dict[str, Any]:
     measured = cache.measured(*looked.key, looked.classifier, looked.picture)
     scores, probabilities = measured.scores, measured.probabilities
     alone = looked.classifier.independent or looked.classifier.model.outputs[0].shape[-1] == 1
-    order = np.argsort(-probabilities, kind="stable")[:SCORES].tolist()
+    order = measured.likeliest()[:SCORES].tolist()
     shown = order if channel in order else [*order[: SCORES - 1], channel]
     others = len(scores) - len(shown)
     return {
         "kind": "sigmoid" if alone else "softmax",
         "added": looked.classifier.ends_with_logits,
+        "turned": _is_turned(looked.classifier, channel),
         "classes": [
             [look.class_names[index], float(scores[index]), float(probabilities[index]), index == channel]
             for index in shown

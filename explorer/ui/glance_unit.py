@@ -18,7 +18,8 @@ def sent(found: Unfolded, names: dict[tuple[str, int], str], softmax: dict[str, 
         found: the channel.
         names: what single channels of layers are called, such as the picture's colours: (path, channel) → name.
         softmax: of a class's score the other scores: {"classes": [[name, logit, probability, is this one], …],
-            "others": how many more there are, "share": their probabilities' sum}.
+            "others": how many more there are, "share": their probabilities' sum, "turned": whether the only unit of
+            two classes has the opposite score}.
     """
     row, col = found.strongest
     return {

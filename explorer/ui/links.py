@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer.ui import state
 from explorer.ui.controls import Control
@@ -31,14 +33,30 @@ class Visit:
 
 
 def restore(page: str, controls: Iterable[Control]) -> Visit:
-    """Take the choices from the URL, when the URL is not simply what this page wrote there itself."""
+    """Take the choices from the URL, when the URL is not simply what this page wrote there itself.
+
+    Nor what it wrote there before: who clicks while a page is being drawn sends the URL that the browser still has.
+    """
     controls = list(controls)
     link = {key: st.query_params[key] for key in st.query_params if key.startswith(f"{page}.")}
     arrived = state.enter(page)
     touched = {control.key: control.current() for control in controls} != state.last_values(page)
     if link == state.last_link(page) or (not link and arrived) or (touched and not arrived):
         return Visit(arrived)
+    if state.is_shared(page) and _only_late():
+        return Visit(arrived)
     return Visit(arrived, linked=True, notes=tuple(_apply(controls, link)))
+
+
+def _only_late() -> bool:
+    """Whether another URL in the middle of a visit is one of before: only *Back* and *Forward* change it there."""
+    context = get_script_run_ctx()
+    return has_browser() and context is not None and not context.is_history_navigation
+
+
+def has_browser() -> bool:
+    """Whether there is a browser, which may be late; Streamlit's test harness has none, and means what it sets."""
+    return runtime.exists() and type(runtime.get_instance()) is runtime.Runtime  # the harness puts a mock in its place
 
 
 def _apply(controls: list[Control], link: Mapping[str, str]) -> list[str]:

@@ -12,6 +12,8 @@ PAGE = "_page"
 """The page of the last run, ``""`` before the first."""
 LINKS = "_links"
 """What each page last wrote into the URL: page → {parameter: text}."""
+SHARED = "_shared"
+"""The page that has written its choices into the URL since the person came to it."""
 VALUES = "_values"
 """The choices each page was last drawn with: page → {key: value}."""
 SHELL = "_shell"
@@ -70,8 +72,15 @@ def put(key: str, value: Any) -> None:
 def enter(page: str) -> bool:
     """Note that this run draws ``page``; true when the run before drew another (or there was none)."""
     arrived = bool(get(PAGE, "") != page)
+    if arrived:
+        put(SHARED, "")
     put(PAGE, page)
     return arrived
+
+
+def is_shared(page: str) -> bool:
+    """Whether the page has written its choices into the URL since the person came to it."""
+    return bool(get(SHARED, "") == page)
 
 
 def last_link(page: str) -> dict[str, str]:
@@ -87,6 +96,7 @@ def last_values(page: str) -> dict[str, Any] | None:
 
 def remember(page: str, link: Mapping[str, str], values: Mapping[str, Any]) -> None:
     """Keep what the page has just written into the URL and was drawn with."""
+    put(SHARED, page)
     put(LINKS, {**get(LINKS, {}), page: dict(link)})
     put(VALUES, {**get(VALUES, {}), page: dict(values)})
 

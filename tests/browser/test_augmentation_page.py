@@ -124,6 +124,7 @@ def ring(version):
 def choose(page, policy):
     page.get_by_label("Policy", exact=True).click()
     page.get_by_role("option", name=policy, exact=True).click()
+    settle(page)  # a press before the sliders have moved would send them as they were
 
 
 def upload(page, name, content):

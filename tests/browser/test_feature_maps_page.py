@@ -172,6 +172,26 @@ def test_a_click_in_the_grid_changes_the_channel(visit):
     expect(page.get_by_role("heading", name="stem_relu")).to_have_count(1)
 
 
+@pytest.mark.parametrize("between", [0, 60, 200])
+def test_a_picture_and_right_after_it_a_channel_both_count(visit, between):
+    page = visit(query="?feature_maps.layer=block1a_project_bn&feature_maps.channel=4")
+    channel = tiles(page, "block4c_add").nth(3)
+    picture = page.get_by_test_id("stSidebar").get_by_role("radio").nth(2)
+    wanted = channel.get_attribute("data-channel")
+    first, second = [(box["x"] + 12, box["y"] + 12) for box in (picture.bounding_box(), channel.bounding_box())]
+    page.mouse.click(*first)
+    page.wait_for_timeout(between)
+    page.mouse.click(*second)
+    becomes("espresso", lambda: (classes(page) or [("",)])[0][0])
+    page.wait_for_url(re.compile("layer=block4c_add.*unfolded|unfolded.*layer=block4c_add"))
+    settle(page)
+    assert link(page)["image"] == "coffee"
+    found = link(page)["channel"]
+    there = channel.get_attribute("data-channel")  # where the other picture was drawn by then
+    assert found in {wanted, there}
+    see(page.locator(f"[data-testid=unit][data-path=block4c_add][data-channel='{found}']"))
+
+
 def test_a_link_shows_another_person_the_same(visit, new_page):
     query = "?feature_maps.image=coffee&feature_maps.layer=block6a_expand_relu&feature_maps.channel=40"
     page = visit(new_page(), f"{query}&feature_maps.sort=mean&feature_maps.scale=raw")

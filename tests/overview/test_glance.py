@@ -317,3 +317,9 @@ def test_amounts_that_cancel_are_small():
     found = shares(call.outputs[0], np.ones((1, 1), np.float32), [0], [call], amounts)[0]
     np.testing.assert_allclose(found.size, [[0.5, 0.5]])
     np.testing.assert_allclose(found.net, [[0.5, -0.5]])
+
+
+def test_classes_too_unlikely_for_a_float_are_ordered_by_their_scores():
+    scores = np.float32([-27.4, 6.8, -150, -120])
+    probabilities = np.float32([1e-15, 1, 0, 0])
+    assert overview.Measured({}, {}, scores, probabilities).likeliest().tolist() == [1, 0, 3, 2]

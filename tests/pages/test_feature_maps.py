@@ -232,6 +232,9 @@ def test_two_classes_of_one_unit_are_explained_as_a_sigmoid():
     assert unit["softmax"]["kind"] == "sigmoid"
     for _, score, share, _ in unit["softmax"]["classes"]:
         assert share == pytest.approx(1 / (1 + np.exp(-score)), abs=1e-5)
+    assert not unit["softmax"]["turned"]
+    other = component(looked(start(classifier("transfer"), link={**link, "channel": "0"})), "glance")["unit"]
+    assert other["softmax"]["turned"]
 
 
 def test_rows_of_numbers_are_shown_too():

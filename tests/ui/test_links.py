@@ -1,7 +1,11 @@
 """Choices to the URL and back: arriving, leaving, the browser's Back, and values that no page would write."""
 
+from types import SimpleNamespace
+
 import pytest
 from streamlit.testing.v1 import AppTest
+
+from explorer.ui import links
 
 
 def page():
@@ -160,6 +164,19 @@ def test_a_change_that_arrives_with_an_older_url_is_not_undone(visit):
     at.number_input(key="toy.count").set_value(6).run()
     assert shown(at) == "[6, 'a', False]"
     assert url(at) == {"toy.count": "6"}
+
+
+def test_a_browser_that_is_late_undoes_nothing_and_its_back_button_does(visit, monkeypatch):
+    monkeypatch.setattr(links, "has_browser", lambda: True)
+    at = visit({"toy.count": "5"})
+    assert shown(at) == "[5, 'a', False]", "a link is taken on arrival"
+    at.selectbox(key="toy.kind").set_value("b").run()
+    at.query_params = {"toy.count": "5"}  # sent with a click on something else
+    assert shown(at.run()) == "[5, 'b', False]"
+    assert url(at) == {"toy.count": "5", "toy.kind": "b"}
+    at.query_params = {"toy.count": "5"}
+    monkeypatch.setattr(links, "get_script_run_ctx", lambda: SimpleNamespace(is_history_navigation=True))
+    assert shown(at.run()) == "[5, 'a', False]"
 
 
 @pytest.mark.parametrize("value", [99, "x", None, -1, True, [], {"a": 1}, float("nan")])
