@@ -97,9 +97,9 @@ class Glance {
     } else this.show();
   }
 
-  /** Notes as Python has them, from a link or at the beginning; whether that changes the picture.
-   *
-   * Not before Python has heard the last press: until then it tells of presses before it.
+  /**
+   * Notes as Python has them, from a link or at the beginning; whether that changes the picture. Not before Python has
+   * heard the last press: until then it tells of presses before it.
    */
   takesNotes(on) {
     const heard = this.askedNotes === undefined || this.askedNotes === on;

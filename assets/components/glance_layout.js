@@ -20,10 +20,10 @@ const GLANCE_ROOMY = 3; // branches side by side that have room for all their wo
 /** The layout: {vertical, width, height, tile, boxes, brackets, links, tracks, notes}; `boxes` has one entry a column. */
 function glanceLayout(columns, groups, width, withNotes) {
   const levels = glanceLevels(columns);
-  const titles = shortTitles(columns, groups);
+  const nest = nestOf(columns);
+  const titles = shortTitles(columns, groups, nest);
   const layout = width < GLANCE_PHONE ? rowsLayout(columns, groups, levels, width) : columnsLayout(columns, groups, levels, width, withNotes, titles);
   layout.boxes.forEach((box, index) => { box.head.title = titles[index]; });
-  const nest = nestOf(columns);
   for (const bracket of layout.brackets) bracket.title = without(nest, bracket.title);
   return layout;
 }
@@ -86,9 +86,8 @@ function nestOf(columns) {
 const without = (nest, title) => (title.startsWith(nest) && title.length > nest.length ? title.slice(nest.length) : title);
 
 /** What a head says: the column's title, without that of the unfolded group over it, nor its nest. The tip says all. */
-function shortTitles(columns, groups) {
+function shortTitles(columns, groups, nest) {
   const titles = new Map(groups.map((group) => [group.id, group.title]));
-  const nest = nestOf(columns);
   return columns.map(({ title, inside }) => {
     const over = titles.get(inside.at(-1));
     const rest = over && title.startsWith(over) ? title.slice(over.length) : "";
